@@ -1,0 +1,27 @@
+# moldau_library(NAME SOURCES... [LINK LIBS...]): a module's static library with the house's flags.
+add_library(moldau_flags INTERFACE)
+target_compile_options(moldau_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fno-strict-aliasing)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 warns falsely about coroutine frames and optionals under sanitizers and optimisation.
+  target_compile_options(moldau_flags INTERFACE -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-mismatched-new-delete
+                         -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict)
+else()
+  target_compile_options(moldau_flags INTERFACE -Wno-unused-private-field -Wno-missing-field-initializers -Wno-unused-lambda-capture
+                         -Wno-sign-conversion -Wno-shorten-64-to-32 -Wno-implicit-int-float-conversion)
+endif()
+target_compile_definitions(moldau_flags INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT=1)
+target_include_directories(moldau_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+if(MOLDAU_SANITIZE)
+  target_compile_options(moldau_flags INTERFACE -fsanitize=${MOLDAU_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(moldau_flags INTERFACE -fsanitize=${MOLDAU_SANITIZE})
+endif()
+find_program(MOLD_LINKER mold)
+if(MOLD_LINKER)
+  target_link_options(moldau_flags INTERFACE -fuse-ld=mold)
+endif()
+
+function(moldau_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC moldau_flags ${ARG_LINK})
+endfunction()

@@ -1,0 +1,116 @@
+// What a request handler sees: the request's header, its connection, its arena, and the broker's services.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/arena.h"
+#include "protocol/base/async.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/ids.h"
+#include "storage/io/file.h"
+
+namespace moldau::config {
+class DynamicConfig;
+struct BrokerConfig;
+}  // namespace moldau::config
+
+namespace moldau::replication {
+class ReplicaManager;
+class MetadataCache;
+class TopicAdmin;
+class ConfigAdmin;
+}  // namespace moldau::replication
+
+namespace moldau::server {
+
+class GroupCoordinator;
+class FetchSessionCache;
+class ProducerIdManager;
+
+/// The broker's services, made by the composition root (server/broker.cc) and alive for as long as requests run.
+struct Services {
+  Clock* clock = nullptr;
+  config::DynamicConfig* config = nullptr;
+  replication::ReplicaManager* replicas = nullptr;
+  replication::MetadataCache* metadata = nullptr;
+  replication::TopicAdmin* topics = nullptr;
+  replication::ConfigAdmin* configs = nullptr;
+  GroupCoordinator* groups = nullptr;
+  FetchSessionCache* fetch_sessions = nullptr;
+  ProducerIdManager* producer_ids = nullptr;
+  Executor blocking;  ///< Pool for work that may block or compute for long.
+};
+
+/// The connection a request came by. Lives at least as long as its requests.
+struct ConnectionInfo {
+  std::string listener;          ///< Listener name, e.g. PLAINTEXT.
+  std::string security_protocol; ///< PLAINTEXT here.
+  std::string peer_host;         ///< Address text without port.
+  std::uint16_t peer_port = 0;
+  std::string local_host;        ///< The address by which the client came.
+  std::uint16_t local_port = 0;
+  std::string principal = "User:ANONYMOUS";
+  std::string client_software_name;     ///< From ApiVersions v3+.
+  std::string client_software_version;
+};
+
+/// One request in the making. Belongs to the connection's thread; a handler runs there (or resumes there after a hop to a pool).
+class RequestContext {
+ public:
+  RequestContext(Services& services, ConnectionInfo& connection) : services_(services), connection_(connection) {}
+  RequestContext(const RequestContext&) = delete;
+  RequestContext& operator=(const RequestContext&) = delete;
+
+  std::int16_t api_version = 0;
+  std::int32_t correlation_id = 0;
+  std::string_view client_id;  ///< Empty when null; borrowed from the frame.
+
+  Arena& arena() noexcept { return arena_; }
+  ConnectionInfo& connection() noexcept { return connection_; }
+  Clock& clock() noexcept { return *services_.clock; }
+  config::DynamicConfig& config() noexcept { return *services_.config; }
+  replication::ReplicaManager& replicas() noexcept { return *services_.replicas; }
+  replication::MetadataCache& metadata() noexcept { return *services_.metadata; }
+  replication::TopicAdmin& topics() noexcept { return *services_.topics; }
+  replication::ConfigAdmin& configs() noexcept { return *services_.configs; }
+  GroupCoordinator& groups() noexcept { return *services_.groups; }
+  FetchSessionCache& fetch_sessions() noexcept { return *services_.fetch_sessions; }
+  ProducerIdManager& producer_ids() noexcept { return *services_.producer_ids; }
+  Executor blocking_pool() { return services_.blocking; }
+
+  /// Adds a file range to the answer; the result goes into Records::external of the records field that it fills.
+  std::uint32_t attach(storage::FileSlice slice) {
+    payloads_.push_back(std::move(slice));
+    return static_cast<std::uint32_t>(payloads_.size());
+  }
+  std::vector<storage::FileSlice>& payloads() noexcept { return payloads_; }
+
+  /// Produce: the records are appended; the connection may take its next Produce while this one waits for replication.
+  void release_order() {
+    if (on_release_order) on_release_order();
+  }
+  std::function<void()> on_release_order;
+
+  /// Produce with acks=0: nothing is sent.
+  void suppress_response() noexcept { send_response_ = false; }
+  [[nodiscard]] bool sends_response() const noexcept { return send_response_; }
+  /// Closes the connection once the answer (if any) is written.
+  void close_connection() noexcept { close_ = true; }
+  [[nodiscard]] bool closes_connection() const noexcept { return close_; }
+
+ private:
+  Services& services_;
+  ConnectionInfo& connection_;
+  Arena arena_;
+  std::vector<storage::FileSlice> payloads_;
+  bool send_response_ = true;
+  bool close_ = false;
+};
+
+}  // namespace moldau::server

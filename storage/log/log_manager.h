@@ -1,0 +1,93 @@
+// LogManager: all logs of a broker over its log directories (Kafka 3.9 LogManager): load and recovery, creation, retention,
+// flushing, checkpoints, deletion, clean shutdown.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/log_config.h"
+#include "protocol/base/async.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/error.h"
+#include "protocol/base/random.h"
+#include "storage/log/log.h"
+
+namespace moldau::storage {
+
+class Disk;
+
+/// Settings of the manager itself, from broker keys.
+struct LogManagerConfig {
+  std::vector<std::string> log_dirs;
+  std::int32_t recovery_threads_per_dir = 1;             // num.recovery.threads.per.data.dir
+  std::int64_t retention_check_interval_ms = 300'000;    // log.retention.check.interval.ms
+  std::int64_t flush_check_interval_ms = INT64_MAX;      // log.flush.scheduler.interval.ms
+  std::int64_t recovery_point_checkpoint_ms = 60'000;    // log.flush.offset.checkpoint.interval.ms
+  std::int64_t log_start_checkpoint_ms = 60'000;         // log.flush.start.offset.checkpoint.interval.ms
+  std::int64_t high_watermark_checkpoint_ms = 5'000;     // replica.high.watermark.checkpoint.interval.ms
+  std::int64_t initial_task_delay_ms = 30'000;           // log.initial.task.delay.ms
+  std::int64_t producer_id_expiration_ms = 86'400'000;   // producer.id.expiration.ms
+  std::int64_t producer_id_expiration_check_ms = 600'000;
+};
+
+/// meta.properties of the log directories, version 0.
+struct BrokerIdentity {
+  std::optional<BrokerId> broker_id;
+  std::optional<std::string> cluster_id;
+};
+
+struct LogDirInfo {
+  std::string path;
+  bool online = true;
+  std::int64_t total_bytes = -1;   ///< of the volume
+  std::int64_t usable_bytes = -1;
+};
+
+class LogManager {
+ public:
+  struct Seams {
+    Disk& disk;
+    Clock& clock;
+    Random& random;
+    Executor background;  ///< Where blocking work runs (a thread_pool's executor).
+  };
+
+  static std::unique_ptr<LogManager> make(LogManagerConfig config, std::shared_ptr<const config::LogConfig> default_config, Seams seams);
+  virtual ~LogManager() = default;
+
+  /// Creates missing directories, takes their locks, reads meta.properties. Fails with a line that says what to change (directory,
+  /// owner, lock held by another broker, different ids in two directories).
+  virtual Result<BrokerIdentity> open_dirs() = 0;
+  /// Writes meta.properties where it is missing; INCONSISTENT_CLUSTER_ID when the directories belong to another broker or cluster.
+  virtual Status write_identity(BrokerId broker_id, const std::string& cluster_id) = 0;
+  /// Loads all logs, recovering those of directories without a clean shutdown; `topic_configs` gives the overrides of a topic.
+  /// Blocking; run it on a pool. `progress` is called with (done, total).
+  virtual Status load_logs(const std::function<std::shared_ptr<const config::LogConfig>(const std::string& topic)>& topic_configs,
+                           const std::function<void(std::size_t, std::size_t)>& progress) = 0;
+  /// Starts retention, checkpoints, expiry and deletion as coroutines on the background executor.
+  virtual void start() = 0;
+  /// Stops the background work, flushes and closes all logs, writes the checkpoints and the clean-shutdown marker. Blocking.
+  virtual void shutdown() = 0;
+
+  [[nodiscard]] virtual std::shared_ptr<Log> get(TopicPartitionView tp) const = 0;
+  [[nodiscard]] virtual std::vector<std::shared_ptr<Log>> all_logs() const = 0;
+  /// The partition's log, created when missing in the live directory with the fewest partitions. Does file I/O.
+  virtual Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) = 0;
+  /// Renames the directory to `-delete` and schedules the removal of its files after file.delete.delay.ms.
+  virtual Status async_delete(TopicPartitionView tp) = 0;
+  [[nodiscard]] virtual std::vector<LogDirInfo> dirs() const = 0;
+  [[nodiscard]] virtual bool is_dir_online(const std::string& dir) const = 0;
+  virtual void update_default_config(std::shared_ptr<const config::LogConfig> config) = 0;
+  /// The high watermark checkpointed for a partition at the last run; log start when unknown.
+  [[nodiscard]] virtual std::optional<Offset> checkpointed_high_watermark(TopicPartitionView tp) const = 0;
+  /// Called when a directory goes offline, with its path.
+  virtual void set_dir_failure_handler(std::function<void(const std::string& dir)> handler) = 0;
+};
+
+}  // namespace moldau::storage
