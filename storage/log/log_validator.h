@@ -21,26 +21,11 @@
 #include "protocol/records/any_batch.h"
 #include "protocol/records/byte_buffer.h"
 #include "protocol/records/record_batch.h"
+#include "storage/log/log_types.h"
 
 namespace moldau::storage {
 
-/// Who appends. Clients are checked most; what comes from a leader is taken as it is.
-enum class AppendOrigin : std::uint8_t { client, coordinator, replication };
-
-/// Why one record was refused (Produce v8+ `record_errors`).
-struct RecordError {
-  std::int32_t batch_index = 0;  ///< position of the record in its batch
-  std::string message;
-};
-
-/// A refused append: Kafka's code, the message for the answer, and the records at fault.
-struct AppendError {
-  Error error;
-  std::vector<RecordError> record_errors;
-
-  AppendError() = default;
-  explicit AppendError(Error e, std::vector<RecordError> r = {}) : error(std::move(e)), record_errors(std::move(r)) {}
-};
+/// Found by argument-dependent lookup when value() of a failed AppendResult is taken: throws std::runtime_error.
 [[noreturn]] void throw_exception_from_error(const AppendError& error, const boost::source_location& where);
 
 template <class T>
