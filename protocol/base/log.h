@@ -24,4 +24,4 @@ std::vector<std::pair<std::string_view, std::string_view>> log_levels();
 }  // namespace moldau
 
 /// MOLDAU_LOG(storage, warn, "segment {} of {} is torn", base, topic)
-#define MOLDAU_LOG(category, level, ...) ::moldau::logger(::moldau::LogCategory::category).log(spdlog::level::level, __VA_ARGS__)
+#define MOLDAU_LOG(log_category, log_level, ...) ::moldau::logger(::moldau::LogCategory::log_category).log(spdlog::level::log_level, __VA_ARGS__)

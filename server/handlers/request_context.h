@@ -13,6 +13,7 @@
 #include "protocol/base/async.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/ids.h"
+#include "server/network/dispatcher.h"
 #include "storage/io/file.h"
 
 namespace moldau::config {
@@ -45,19 +46,6 @@ struct Services {
   FetchSessionCache* fetch_sessions = nullptr;
   ProducerIdManager* producer_ids = nullptr;
   Executor blocking;  ///< Pool for work that may block or compute for long.
-};
-
-/// The connection a request came by. Lives at least as long as its requests.
-struct ConnectionInfo {
-  std::string listener;          ///< Listener name, e.g. PLAINTEXT.
-  std::string security_protocol; ///< PLAINTEXT here.
-  std::string peer_host;         ///< Address text without port.
-  std::uint16_t peer_port = 0;
-  std::string local_host;        ///< The address by which the client came.
-  std::uint16_t local_port = 0;
-  std::string principal = "User:ANONYMOUS";
-  std::string client_software_name;     ///< From ApiVersions v3+.
-  std::string client_software_version;
 };
 
 /// One request in the making. Belongs to the connection's thread; a handler runs there (or resumes there after a hop to a pool).

@@ -1,0 +1,79 @@
+// Connection: one client's stream of requests (Kafka 3.9 SocketServer's channel with Processor and RequestChannel).
+//
+// Owner thread: the I/O thread of its executor, for life. Invariants:
+// 1. Answers leave in the order of their requests.
+// 2. Only Produce overlaps Produce: any other request begins when all earlier ones are answered.
+// 3. At most kMaxOverlap requests are in flight.
+// 4. A connection that waits for its next request holds no buffer beyond `inbox_`.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "protocol/base/async.h"
+#include "server/network/dispatcher.h"
+#include "server/network/memory_budget.h"
+#include "server/network/signal.h"
+#include "server/network/transport.h"
+
+namespace moldau::server {
+
+struct ConnectionLimits {
+  std::int32_t max_request_bytes = 104857600;  // socket.request.max.bytes
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::unique_ptr<Transport> transport, ConnectionInfo info, Dispatcher& dispatcher, MemoryBudget& budget, ConnectionLimits limits,
+             Executor executor);
+
+  /// Serves requests until the peer closes, an error, or close(). Completes when nothing of it is in flight any more.
+  Awaitable<void> run();
+  /// Stops reading; requests in flight are answered first.
+  void finish();
+  void close() noexcept;
+
+  [[nodiscard]] const ConnectionInfo& info() const noexcept { return info_; }
+  [[nodiscard]] bool idle_since(std::chrono::steady_clock::time_point limit) const noexcept { return in_flight_.empty() && last_active_ < limit; }
+
+ private:
+  static constexpr std::size_t kMaxOverlap = 64;
+
+  struct Frame {
+    PooledBuffer buffer;
+    std::size_t size = 0;
+    MemoryBudget::Hold hold;
+    [[nodiscard]] Bytes bytes() const { return {buffer.data(), size}; }
+  };
+  struct InFlight;
+
+  Awaitable<std::optional<Frame>> read_frame();
+  Awaitable<bool> fill_inbox(std::size_t at_least);
+  Awaitable<void> serve(std::shared_ptr<InFlight> request);
+  Awaitable<void> write_ready();
+  Awaitable<bool> write_response(Response& response);
+
+  std::unique_ptr<Transport> transport_;
+  ConnectionInfo info_;
+  Dispatcher& dispatcher_;
+  MemoryBudget& budget_;
+  ConnectionLimits limits_;
+  Executor executor_;
+  std::array<std::byte, 1024> inbox_;
+  std::size_t inbox_begin_ = 0;
+  std::size_t inbox_end_ = 0;
+  std::deque<std::shared_ptr<InFlight>> in_flight_;
+  bool writing_ = false;
+  bool finishing_ = false;
+  bool broken_ = false;
+  std::chrono::steady_clock::time_point last_active_;
+  Signal changed_;
+};
+
+}  // namespace moldau::server
