@@ -7,6 +7,8 @@
 // Stateless; safe on any thread.
 #pragma once
 
+#include <boost/system/result.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -25,11 +27,8 @@
 
 namespace moldau::storage {
 
-/// Found by argument-dependent lookup when value() of a failed AppendResult is taken: throws std::runtime_error.
+/// Found by argument-dependent lookup when value() of a failed result is taken: throws std::runtime_error.
 [[noreturn]] void throw_exception_from_error(const AppendError& error, const boost::source_location& where);
-
-template <class T>
-using AppendResult = boost::system::result<T, AppendError>;
 
 /// For the message conversion metrics (RecordValidationStats).
 struct RecordValidationStats {
@@ -106,10 +105,12 @@ class PreparedBatch {
   RecordValidationStats stats_;
 };
 
+using PrepareResult = boost::system::result<PreparedBatch, AppendError>;
+
 /// Validates `records` for an append by a leader to a log with `config`. The bytes may be edited (header and CRC), also when it fails.
 /// Errors: MESSAGE_TOO_LARGE 10, RECORD_LIST_TOO_LARGE 18, CORRUPT_MESSAGE 2, INVALID_RECORD 87, INVALID_TIMESTAMP 32, UNSUPPORTED_COMPRESSION_TYPE 76,
 /// UNKNOWN_SERVER_ERROR -1 (corrupt compression, unknown codec). REQUIRES: origin is not replication.
-AppendResult<PreparedBatch> prepare_append(MutableBytes records, const config::LogConfig& config, std::int64_t now_ms, const PrepareOptions& options);
+PrepareResult prepare_append(MutableBytes records, const config::LogConfig& config, std::int64_t now_ms, const PrepareOptions& options);
 
 /// Gives the batch its base offset and leader epoch and, for LogAppendTime topics, the time. REQUIRES: !prepared.empty().
 void assign_offsets(PreparedBatch& prepared, Offset base, LeaderEpoch epoch, std::int64_t now_ms);
