@@ -1,0 +1,154 @@
+#include "replication/store/sqlite_znodes.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <unordered_set>
+
+namespace moldau::replication {
+namespace {
+
+constexpr int kFormat = 1;
+
+void bind_text(sqlite3_stmt* s, int at, std::string_view text) { sqlite3_bind_text(s, at, text.data(), static_cast<int>(text.size()), SQLITE_STATIC); }
+
+std::string column_text(sqlite3_stmt* s, int at) {
+  const auto* p = static_cast<const char*>(sqlite3_column_blob(s, at));
+  return p == nullptr ? std::string() : std::string(p, static_cast<std::size_t>(sqlite3_column_bytes(s, at)));
+}
+
+/// Resets a statement on every way out.
+struct Reset {
+  sqlite3_stmt* statement;
+  ~Reset() { sqlite3_reset(statement); }
+};
+
+}  // namespace
+
+Error SqliteZnodes::failure(const char* what) const {
+  return Error(ErrorCode::kafka_storage_error, fmt::format("metadata store {}: {}: {}", file_, what, db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_)));
+}
+
+Status SqliteZnodes::run(const char* sql) {
+  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return failure(sql);
+  return {};
+}
+
+Result<std::unique_ptr<SqliteZnodes>> SqliteZnodes::open(const std::string& file) {
+  std::unique_ptr<SqliteZnodes> self(new SqliteZnodes);
+  self->file_ = file;
+  if (sqlite3_open_v2(file.c_str(), &self->db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK)
+    return self->failure("cannot be opened");
+  sqlite3_busy_timeout(self->db_, 2000);
+  // Exclusive: no shared-memory file, and a second broker on the directory is turned away.
+  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=4194304"})
+    if (auto s = self->run(sql); !s) return s.error();
+  if (auto s = self->prepare(); !s) return s.error();
+  return self;
+}
+
+Status SqliteZnodes::prepare() {
+  sqlite3_stmt* version = nullptr;
+  if (sqlite3_prepare_v2(db_, "PRAGMA user_version", -1, &version, nullptr) != SQLITE_OK) return failure("cannot be read");
+  const int step = sqlite3_step(version);
+  const int format = step == SQLITE_ROW ? sqlite3_column_int(version, 0) : -1;
+  sqlite3_finalize(version);
+  if (format < 0) return failure("cannot be read");
+  if (format > kFormat)
+    return Error(ErrorCode::unsupported_version, fmt::format("metadata store {} was written by a newer version (format {}, this one knows {})", file_, format, kFormat));
+  if (format == 0) {
+    const char* schema =
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE znode(path TEXT PRIMARY KEY, data BLOB, czxid INTEGER NOT NULL, mzxid INTEGER NOT NULL, pzxid INTEGER NOT NULL, ctime INTEGER NOT NULL,"
+        " mtime INTEGER NOT NULL, version INTEGER NOT NULL, creates INTEGER NOT NULL, owner INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+        "INSERT INTO state VALUES('zxid', 0);"
+        "PRAGMA user_version=1;"
+        "COMMIT;";
+    if (auto s = run(schema); !s) return s;
+  }
+  const auto make = [&](const char* sql, sqlite3_stmt** out) { return sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, out, nullptr) == SQLITE_OK; };
+  if (!make("INSERT INTO znode VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(path) DO UPDATE SET data=?2,czxid=?3,mzxid=?4,pzxid=?5,ctime=?6,mtime=?7,"
+            "version=?8,creates=?9,owner=?10",
+            &put_) ||
+      !make("DELETE FROM znode WHERE path=?1", &erase_) || !make("UPDATE state SET value=?1 WHERE key='zxid'", &zxid_))
+    return failure("has an unknown structure");
+  return {};
+}
+
+SqliteZnodes::~SqliteZnodes() {
+  sqlite3_finalize(put_);
+  sqlite3_finalize(erase_);
+  sqlite3_finalize(zxid_);
+  sqlite3_close(db_);
+}
+
+Status SqliteZnodes::load(ZnodeTree& tree) {
+  sqlite3_stmt* rows = nullptr;
+  if (sqlite3_prepare_v2(db_, "SELECT path,data,czxid,mzxid,pzxid,ctime,mtime,version,creates,owner FROM znode", -1, &rows, nullptr) != SQLITE_OK)
+    return failure("cannot be read");
+  int step = SQLITE_ROW;
+  while ((step = sqlite3_step(rows)) == SQLITE_ROW) {
+    Znode node;
+    if (sqlite3_column_type(rows, 1) != SQLITE_NULL) node.data = column_text(rows, 1);
+    node.czxid = sqlite3_column_int64(rows, 2);
+    node.mzxid = sqlite3_column_int64(rows, 3);
+    node.pzxid = sqlite3_column_int64(rows, 4);
+    node.ctime = sqlite3_column_int64(rows, 5);
+    node.mtime = sqlite3_column_int64(rows, 6);
+    node.version = sqlite3_column_int(rows, 7);
+    node.creates = sqlite3_column_int(rows, 8);
+    node.owner = sqlite3_column_int64(rows, 9);
+    tree.load(column_text(rows, 0), std::move(node));
+  }
+  sqlite3_finalize(rows);
+  if (step != SQLITE_DONE) return failure("cannot be read");
+  if (sqlite3_prepare_v2(db_, "SELECT value FROM state WHERE key='zxid'", -1, &rows, nullptr) != SQLITE_OK) return failure("cannot be read");
+  const bool found = sqlite3_step(rows) == SQLITE_ROW;
+  const auto zxid = found ? sqlite3_column_int64(rows, 0) : 0;
+  sqlite3_finalize(rows);
+  if (!found) return failure("has lost its zxid");
+  tree.finish_load(zxid);
+  return {};
+}
+
+Status SqliteZnodes::write_rows(const ZnodeTree& tree) {
+  std::unordered_set<std::string_view> done;
+  for (const auto& change : tree.changes()) {
+    if (!done.insert(change.path).second) continue;
+    const auto* node = tree.find(change.path);
+    auto* statement = node == nullptr ? erase_ : put_;
+    const Reset reset{statement};
+    bind_text(statement, 1, change.path);
+    if (node != nullptr) {
+      if (node->data)
+        sqlite3_bind_blob(statement, 2, node->data->empty() ? "" : node->data->data(), static_cast<int>(node->data->size()), SQLITE_STATIC);
+      else
+        sqlite3_bind_null(statement, 2);
+      sqlite3_bind_int64(statement, 3, node->czxid);
+      sqlite3_bind_int64(statement, 4, node->mzxid);
+      sqlite3_bind_int64(statement, 5, node->pzxid);
+      sqlite3_bind_int64(statement, 6, node->ctime);
+      sqlite3_bind_int64(statement, 7, node->mtime);
+      sqlite3_bind_int(statement, 8, node->version);
+      sqlite3_bind_int(statement, 9, node->creates);
+      sqlite3_bind_int64(statement, 10, node->owner);
+    }
+    if (sqlite3_step(statement) != SQLITE_DONE) return failure("cannot be written");
+  }
+  const Reset reset{zxid_};
+  sqlite3_bind_int64(zxid_, 1, tree.last_zxid());
+  if (sqlite3_step(zxid_) != SQLITE_DONE) return failure("cannot be written");
+  return {};
+}
+
+Status SqliteZnodes::write(const ZnodeTree& tree) {
+  if (auto s = run("BEGIN IMMEDIATE"); !s) return s;
+  auto written = write_rows(tree);
+  if (written) written = run("COMMIT");
+  // What fails here was already rolled back by the failed COMMIT.
+  if (!written) static_cast<void>(run("ROLLBACK"));
+  return written;
+}
+
+}  // namespace moldau::replication

@@ -1,0 +1,43 @@
+// SqliteZnodes: the persistence of a ZnodeTree. All file access of the embedded store is here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/base/error.h"
+#include "replication/store/znode_tree.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace moldau::replication {
+
+class SqliteZnodes {
+ public:
+  static Result<std::unique_ptr<SqliteZnodes>> open(const std::string& file);
+  ~SqliteZnodes();
+  SqliteZnodes(const SqliteZnodes&) = delete;
+  SqliteZnodes& operator=(const SqliteZnodes&) = delete;
+
+  /// Fills the tree.
+  Status load(ZnodeTree& tree);
+  /// Writes the tree's uncommitted changes and its zxid in one durable transaction. On failure nothing of it is kept.
+  Status write(const ZnodeTree& tree);
+
+ private:
+  SqliteZnodes() = default;
+  Status run(const char* sql);
+  Status prepare();
+  Error failure(const char* what) const;
+  Status write_rows(const ZnodeTree& tree);
+
+  std::string file_;
+  sqlite3* db_ = nullptr;
+  sqlite3_stmt* put_ = nullptr;
+  sqlite3_stmt* erase_ = nullptr;
+  sqlite3_stmt* zxid_ = nullptr;
+};
+
+}  // namespace moldau::replication
