@@ -43,6 +43,7 @@ class Suite:
         self.scenarios = []
         self.prepare_function = lambda: None
         self.folder = None
+        self.expected = ''      # folder under expected/, when one suite.py makes several suites
 
     def prepare(self, function):
         self.prepare_function = function
@@ -166,12 +167,12 @@ def load(folder):
 
 
 def _compare(run, options):
-    file = run.suite.folder / 'expected' / f'{run.scenario.name}.txt'
+    file = run.suite.folder / 'expected' / run.suite.expected / f'{run.scenario.name}.txt'
     said = ''.join(run.said)
     (run.dir / 'transcript.txt').write_text(said)
     if options.rewrite and options.against == 'apache':
         if said:
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(said)
         elif file.exists():
             file.unlink()
