@@ -1,11 +1,7 @@
 // What a request handler sees: the request's header, its connection, its arena, and the broker's services.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -72,18 +68,18 @@ class RequestContext {
   ProducerIdManager& producer_ids() noexcept { return *services_.producer_ids; }
   Executor blocking_pool() { return services_.blocking; }
 
-  /// Adds a file range to the answer; the result goes into Records::external of the records field that it fills.
+  /// Adds a file range to the answer; the result is the index for Records::make_external of the records field that it fills.
   std::uint32_t attach(storage::FileSlice slice) {
     payloads_.push_back(std::move(slice));
-    return static_cast<std::uint32_t>(payloads_.size());
+    return static_cast<std::uint32_t>(payloads_.size() - 1);
   }
   std::vector<storage::FileSlice>& payloads() noexcept { return payloads_; }
 
   /// Produce: the records are appended; the connection may take its next Produce while this one waits for replication.
   void release_order() {
-    if (on_release_order) on_release_order();
+    if (exchange_ != nullptr) exchange_->release_order();
   }
-  std::function<void()> on_release_order;
+  void set_exchange(Exchange& exchange) noexcept { exchange_ = &exchange; }
 
   /// Produce with acks=0: nothing is sent.
   void suppress_response() noexcept { send_response_ = false; }
@@ -95,6 +91,7 @@ class RequestContext {
  private:
   Services& services_;
   ConnectionInfo& connection_;
+  Exchange* exchange_ = nullptr;
   Arena arena_;
   std::vector<storage::FileSlice> payloads_;
   bool send_response_ = true;

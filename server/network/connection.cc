@@ -94,7 +94,7 @@ Awaitable<void> Connection::write_ready() {
 }
 
 Awaitable<bool> Connection::write_response(Response& response) {
-  const Bytes all{response.buffer.data(), response.size};
+  const Bytes all = response.buffer.bytes();
   if (response.splices.empty()) {
     const std::array<WritePart, 1> parts{WritePart{all, nullptr}};
     co_return co_await transport_->write(parts);

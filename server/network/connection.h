@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "protocol/base/async.h"
+#include "server/network/buffer_pool.h"
 #include "server/network/dispatcher.h"
 #include "server/network/memory_budget.h"
 #include "server/network/signal.h"

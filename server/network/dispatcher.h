@@ -8,7 +8,7 @@
 
 #include "protocol/base/async.h"
 #include "protocol/base/bytes.h"
-#include "server/network/buffer_pool.h"
+#include "protocol/wire/byte_buffer.h"
 #include "server/network/transport.h"
 
 namespace moldau::server {
@@ -34,8 +34,7 @@ struct Splice {
 
 /// A finished answer: the frame with its length, and the file ranges in between.
 struct Response {
-  PooledBuffer buffer;
-  std::size_t size = 0;
+  protocol::ByteBuffer buffer;
   std::vector<Splice> splices;
   bool send = true;    ///< false: Produce with acks=0.
   bool close = false;  ///< Close the connection once this is written.

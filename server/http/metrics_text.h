@@ -1,0 +1,11 @@
+// The text of /metrics: config's metric families through prometheus-cpp's serializer.
+#pragma once
+
+#include <string>
+
+namespace moldau::server {
+
+/// Prometheus text format of all families that have series now, and of the process itself.
+std::string metrics_text();
+
+}  // namespace moldau::server
