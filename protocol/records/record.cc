@@ -99,4 +99,60 @@ bool RecordCursor::next(RecordView& out) {
   return true;
 }
 
+bool scan_records(Bytes records, const RecordCursor::Context& context, RecordScan& out) noexcept {
+  const std::byte* p = records.data();
+  const std::byte* const all = p + records.size();
+  std::int64_t min_timestamp = std::numeric_limits<std::int64_t>::max();
+  std::int64_t max_timestamp = -1;
+  bool null_key = false;
+  std::int32_t disorder = 0;
+  if (context.count < 0) return false;
+  for (std::int32_t i = 0; i < context.count; ++i) {
+    std::int32_t size = 0;
+    p = read_varint(p, all, size);
+    if (p == nullptr || size <= 0 || size > all - p) [[unlikely]] return false;
+    const std::byte* const end = p + size;
+    std::int64_t timestamp_delta = 0;
+    p = read_varlong(p + 1, end, timestamp_delta);
+    if (p == nullptr) [[unlikely]] return false;
+    std::int32_t number = 0;
+    p = read_varint(p, end, number);
+    if (p == nullptr) [[unlikely]] return false;
+    disorder |= number ^ i;
+    p = read_varint(p, end, number);
+    if (p == nullptr || number > end - p) [[unlikely]] return false;
+    if (number < 0) {
+      null_key = true;
+    } else {
+      p += number;
+    }
+    p = read_varint(p, end, number);
+    if (p == nullptr || number > end - p) [[unlikely]] return false;
+    if (number > 0) p += number;
+    p = read_varint(p, end, number);
+    if (p == nullptr || number < 0 || number > end - p) [[unlikely]] return false;
+    if (number > 0) {
+      p = skip_headers(p, end, number);
+      if (p == nullptr) return false;
+    }
+    if (p != end) [[unlikely]] return false;
+    const auto timestamp = static_cast<std::int64_t>(static_cast<std::uint64_t>(context.base_timestamp) + static_cast<std::uint64_t>(timestamp_delta));
+    if (timestamp != -1) {
+      min_timestamp = timestamp < min_timestamp ? timestamp : min_timestamp;
+      max_timestamp = timestamp > max_timestamp ? timestamp : max_timestamp;
+    }
+  }
+  if (p != all) return false;
+  if (context.log_append_time && context.count > 0) {
+    min_timestamp = max_timestamp = *context.log_append_time;
+    if (max_timestamp == -1) min_timestamp = std::numeric_limits<std::int64_t>::max();
+  }
+  out.min_timestamp = min_timestamp;
+  out.max_timestamp = max_timestamp < -1 ? -1 : max_timestamp;
+  out.body_bytes = static_cast<std::int64_t>(records.size());
+  out.has_null_key = null_key;
+  out.sequential = disorder == 0;
+  return true;
+}
+
 }  // namespace moldau::protocol

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -111,6 +112,18 @@ class RecordCursor {
   std::int32_t read_ = 0;
   const char* failure_ = nullptr;
 };
+
+/// What one pass over the records of a batch finds; enough to accept a batch without looking at single records.
+struct RecordScan {
+  std::int64_t min_timestamp = std::numeric_limits<std::int64_t>::max();  ///< of the records that have one
+  std::int64_t max_timestamp = -1;
+  std::int64_t body_bytes = 0;  ///< size of all records
+  bool has_null_key = false;
+  bool sequential = true;  ///< offset deltas are 0, 1, 2, ...
+};
+
+/// Checks the framing of all records, as RecordCursor does, without building views. False when anything is malformed.
+[[nodiscard]] bool scan_records(Bytes records, const RecordCursor::Context& context, RecordScan& out) noexcept;
 
 /// `sequence + by` in the space 0..2^31-1, which wraps to 0.
 constexpr std::int32_t increment_sequence(std::int32_t sequence, std::int32_t by) noexcept {
