@@ -1,0 +1,59 @@
+#include "storage/io/disk.h"
+
+#include <algorithm>
+
+namespace moldau::storage {
+
+Result<std::optional<std::string>> read_whole(Disk& disk, const std::string& path, std::size_t limit) {
+  auto info = disk.stat(path);
+  if (!info) return info.error();
+  if (!*info) return std::optional<std::string>();
+  auto file = disk.open(path, OpenMode::read);
+  if (!file) return file.error();
+  std::string content(static_cast<std::size_t>(std::min<std::uint64_t>((*info)->size, limit)), '\0');
+  std::size_t at = 0;
+  while (at < content.size()) {
+    auto got = (*file)->read_at(at, {reinterpret_cast<std::byte*>(content.data()) + at, content.size() - at});
+    if (!got) return got.error();
+    if (*got == 0) break;
+    at += *got;
+  }
+  content.resize(at);
+  return std::optional<std::string>(std::move(content));
+}
+
+Status write_atomically(Disk& disk, const std::string& path, std::string_view content, bool sync) {
+  const std::string temporary = path + ".tmp";
+  {
+    auto file = disk.open(temporary, OpenMode::truncate);
+    if (!file) return file.error();
+    if (auto s = (*file)->write_at(0, as_bytes(content)); !s) return s;
+    if (sync) {
+      if (auto s = (*file)->sync(); !s) return s;
+    }
+  }
+  if (auto s = disk.rename(temporary, path); !s) return s;
+  return sync ? disk.sync_directory(parent_path(path)) : Status();
+}
+
+Status remove_tree(Disk& disk, const std::string& dir) {
+  auto info = disk.stat(dir);
+  if (!info) return info.error();
+  if (!*info) return {};
+  auto entries = disk.list(dir);
+  if (!entries) return entries.error();
+  for (const auto& entry : *entries) {
+    const auto path = dir + "/" + entry.name;
+    auto s = entry.is_directory ? remove_tree(disk, path) : disk.remove(path);
+    if (!s) return s;
+  }
+  return disk.remove(dir);
+}
+
+std::string parent_path(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace moldau::storage
