@@ -49,8 +49,7 @@ Awaitable<ServeOutcome> serve(RequestContext& ctx, protocol::Reader& body, proto
   using Request = typename HandlerTraits<decltype(Handler)>::Request;
   using Response = typename HandlerTraits<decltype(Handler)>::Response;
   Request request;
-  request.decode(body, ctx.api_version, ctx.arena());
-  if (!body.ok()) co_return ServeOutcome::malformed;
+  if (!request.decode(body, ctx.api_version, ctx.arena())) co_return ServeOutcome::malformed;
   Response response;
   try {
     response = co_await Handler(ctx, request);

@@ -26,7 +26,7 @@ bool read_header(protocol::Reader& reader, Header& header) {
   header.key = reader.integer<std::int16_t>();
   header.version = reader.integer<std::int16_t>();
   header.correlation_id = reader.integer<std::int32_t>();
-  const auto header_version = protocol::request_header_version(static_cast<ApiKey>(header.key), header.version);
+  const auto header_version = protocol::api_info(static_cast<ApiKey>(header.key)).request_header_version(header.version);
   if (header_version >= 1) {
     std::optional<std::string_view> client_id;
     reader.read(client_id, false, true);  // the client id keeps its old form in the flexible header
@@ -74,7 +74,7 @@ void attach_payloads(RequestContext& ctx, const std::vector<protocol::Writer::Sp
 }  // namespace
 
 void write_response_header(protocol::Writer& writer, const RequestContext& ctx, ApiKey key, std::size_t body) {
-  const bool tagged = protocol::response_header_version(key, ctx.api_version) >= 1;
+  const bool tagged = protocol::api_info(key).response_header_version(ctx.api_version) >= 1;
   writer.write(static_cast<std::int32_t>(sizeof(std::int32_t) + (tagged ? 1 : 0) + body));
   writer.write(ctx.correlation_id);
   if (tagged) writer.uvarint(0);
