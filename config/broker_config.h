@@ -32,6 +32,8 @@ struct BrokerConfig : BrokerProperties {
   LogConfig log_defaults;                          ///< what a topic without keys of its own has
   Settings listener_overrides;                     ///< listener.name.* as given
 
+  friend bool operator==(const BrokerConfig&, const BrokerConfig&) = default;
+
   /// io.threads, or the machine's cores when it is 0; at least 1.
   std::int32_t io_thread_count() const;
   /// max.connections of one listener (upper-case name), without the broker's own limit; nullopt: no limit of its own.

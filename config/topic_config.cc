@@ -74,18 +74,21 @@ LogConfig make_log_config(const BrokerProperties& broker, const Settings& topic_
   return config;
 }
 
-std::optional<std::string> validate_topic_settings(const BrokerProperties& broker, const Settings& topic_settings) {
+std::optional<SettingsError> validate_topic_settings(const BrokerProperties& broker, const Settings& topic_settings) {
+  using Kind = SettingsError::Kind;
   for (const auto& [name, text] : topic_settings)
-    if (find_topic_property(name) == nullptr) return "Unknown topic config name: " + name;
+    if (find_topic_property(name) == nullptr) return SettingsError{Kind::invalid_config, false, "Unknown topic config name: " + name};
   try {
     const auto config = make_log_config(broker, topic_settings);
     if (config.min_compaction_lag_ms > config.max_compaction_lag_ms)
-      return "conflict topic config setting min.compaction.lag.ms (" + std::to_string(config.min_compaction_lag_ms) + ") > max.compaction.lag.ms (" +
-             std::to_string(config.max_compaction_lag_ms) + ")";
+      return SettingsError{Kind::invalid_config, false,
+                           "conflict topic config setting min.compaction.lag.ms (" + std::to_string(config.min_compaction_lag_ms) +
+                               ") > max.compaction.lag.ms (" + std::to_string(config.max_compaction_lag_ms) + ")"};
   } catch (const ConfigError& error) {
-    return error.what();
+    return SettingsError{Kind::invalid_config, true, error.what()};
   }
-  return check_tiered_storage(topic_settings);
+  if (auto reason = check_tiered_storage(topic_settings)) return SettingsError{Kind::invalid_config, true, std::move(*reason)};
+  return std::nullopt;
 }
 
 }  // namespace moldau::config

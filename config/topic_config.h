@@ -17,8 +17,15 @@ Value topic_default(const BrokerProperties& broker, const PropertyDef& def);
 /// Effective configuration of a topic with keys of its own (from /config/topics/<name>). Unknown keys are passed over. Throws ConfigError on a bad value.
 LogConfig make_log_config(const BrokerProperties& broker, const Settings& topic_settings);
 
-/// Kafka 3.9 LogConfig.validate: unknown keys, types and ranges, min.compaction.lag.ms <= max.compaction.lag.ms, tiered storage. nullopt: good; else the reason
-/// (INVALID_CONFIG).
-std::optional<std::string> validate_topic_settings(const BrokerProperties& broker, const Settings& topic_settings);
+/// Why a change of settings is refused; the handler makes an error code of kind.
+struct SettingsError {
+  enum class Kind : std::uint8_t { invalid_request, invalid_config };
+  Kind kind = Kind::invalid_config;
+  bool bad_value = false;  ///< a value does not parse: AlterConfigs puts `Invalid config value for resource ConfigResource(type=TOPIC, name='t'): ` before it
+  std::string message;
+};
+
+/// Kafka 3.9 LogConfig.validate: unknown keys, types and ranges, min.compaction.lag.ms <= max.compaction.lag.ms, tiered storage. nullopt: good.
+std::optional<SettingsError> validate_topic_settings(const BrokerProperties& broker, const Settings& topic_settings);
 
 }  // namespace moldau::config

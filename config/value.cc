@@ -41,7 +41,13 @@ double parse_double(std::string_view text, std::string_view name) {
 bool equal_names(std::string_view a, std::string_view b, bool ignore_case) { return ignore_case ? to_lower(a) == to_lower(b) : a == b; }
 
 void check_number(const PropertyDef& def, double number, std::string_view text, std::string_view name) {
-  if (def.also.set && number == def.also.value) return;
+  if (def.also.set) {
+    if (number == def.also.value) return;
+    if (number < def.min.value || (def.max.set && number > def.max.value))
+      invalid(text, name, "Value must be " + (def.max.set ? "between " + std::string(def.min.text) + " and " + std::string(def.max.text)
+                                                          : "at least " + std::string(def.min.text)) + " or equal to " + std::string(def.also.text));
+    return;
+  }
   if (def.min.set && number < def.min.value) invalid(text, name, "Value must be at least " + std::string(def.min.text));
   if (def.max.set && number > def.max.value) invalid(text, name, "Value must be no more than " + std::string(def.max.text));
 }
@@ -65,14 +71,14 @@ void check_text(const PropertyDef& def, std::string_view text, std::string_view 
   check_allowed(def, text, name);
   if (def.check == Check::non_empty && text.empty()) invalid(text, name, "String must be non-empty");
   if (def.check == Check::metadata_version && !is_metadata_version(text))
-    invalid(text, name, "Version `" + std::string(text) + "` is not a valid version.");
+    invalid(text, name, "Version " + std::string(text) + " is not a valid version");
 }
 
 void check_list(const PropertyDef& def, const std::vector<std::string>& list, std::string_view text, std::string_view name) {
   for (const auto& element : list) check_allowed(def, element, name);
   if (def.check == Check::throttled_replicas && !(list.size() == 1 && list.front() == "*") &&
       !std::all_of(list.begin(), list.end(), is_throttled_replica))
-    invalid(text, name, std::string(name) + " must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...");
+    invalid("[" + std::string(text) + "]", name, std::string(name) + " must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...");
 }
 
 }  // namespace

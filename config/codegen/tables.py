@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 TYPES = {"bool", "string", "int16", "int32", "int64", "double", "list", "class", "password"}
 PROPERTY_COLUMNS = {
-    "name", "type", "default", "kafka_default", "min", "max", "also", "values", "ignore_case", "check", "dynamic", "topic", "synonyms",
+    "name", "type", "default", "min", "max", "also", "values", "ignore_case", "check", "dynamic", "topic", "synonyms",
     "broker", "importance", "internal", "own", "support", "refused_when", "note", "doc", "apply",
 }
 METRIC_COLUMNS = {"mbean", "name", "kind", "labels", "optional_labels", "unit", "scale", "doc", "spellings"}
