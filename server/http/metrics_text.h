@@ -5,7 +5,7 @@
 
 namespace moldau::server {
 
-/// Prometheus text format of all families that have series now, and of the process itself.
+/// Prometheus text format of all families that have series now.
 std::string metrics_text();
 
 }  // namespace moldau::server

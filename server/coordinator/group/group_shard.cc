@@ -147,6 +147,10 @@ void GroupShard::snapshot_offsets(std::vector<CommittedOffsetSnapshot>& into) co
       for (const auto& [partition, committed] : partitions) into.push_back(CommittedOffsetSnapshot{id, topic, partition, committed.offset});
 }
 
+void GroupShard::snapshot_members(std::vector<std::pair<std::string, std::size_t>>& into) const {
+  for (const auto& [id, g] : groups_) into.emplace_back(id, g->size());
+}
+
 std::size_t GroupShard::offset_count() const {
   std::size_t n = 0;
   for (const auto& [id, g] : groups_) n += g->offsets.size();

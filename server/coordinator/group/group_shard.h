@@ -79,6 +79,7 @@ class GroupShard {
   /// Drops a group's offsets that outlived their retention, and the group when nothing is left of it. Returns the number of offsets.
   std::size_t expire(std::string_view group_id, Now now, Effects& fx);
   void snapshot_offsets(std::vector<CommittedOffsetSnapshot>& into) const;
+  void snapshot_members(std::vector<std::pair<std::string, std::size_t>>& into) const;
   [[nodiscard]] std::size_t group_count() const noexcept { return groups_.size(); }
   [[nodiscard]] std::size_t offset_count() const;
   /// Groups by state: in the order of GroupState.

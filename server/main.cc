@@ -1,0 +1,90 @@
+// The program: reads the command line, makes the broker, waits for a signal, stops it. No logic of its own.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "config/effective.h"
+#include "config/load.h"
+#include "protocol/base/log.h"
+#include "server/broker.h"
+#include "server/command_line.h"
+
+namespace {
+
+using namespace moldau;
+
+constexpr int kUsageError = 2;
+
+/// Raises the soft limit of open files to the hard one: a shell's 1,024 is too little for a broker.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) MOLDAU_LOG(server, warn, "cannot raise the limit of open files to {}", limit.rlim_max);
+  }
+}
+
+/// Blocks the signals that stop the broker in all threads; run() waits for them.
+sigset_t block_stop_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGHUP, SIG_IGN);
+  return set;
+}
+
+int run_broker(const config::LoadResult& loaded) {
+  const sigset_t stop_signals = block_stop_signals();
+  raise_file_limit();
+  server::Broker broker(loaded);
+  if (const auto started = broker.start(); !started) {
+    MOLDAU_LOG(server, critical, "cannot start: {}", started.error().message);
+    broker.stop();
+    return 1;
+  }
+  int signal = 0;
+  ::sigwait(&stop_signals, &signal);
+  MOLDAU_LOG(server, info, "{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  broker.stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    auto parsed = server::parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
+    if (const auto* wrong = std::get_if<std::string>(&parsed)) {
+      fmt::print(stderr, "moldau: {}\n", *wrong);
+      return kUsageError;
+    }
+    const auto& line = std::get<server::CommandLine>(parsed);
+    if (line.command == server::Command::help) {
+      fmt::print("{}", server::help_text());
+      return 0;
+    }
+    if (line.command == server::Command::version) {
+      fmt::print("moldau {}\n", MOLDAU_VERSION);
+      return 0;
+    }
+    const auto loaded = config::load(line.load);
+    if (line.command == server::Command::check) {
+      fmt::print("{}", config::print_effective(loaded, line.json ? config::EffectiveFormat::json : config::EffectiveFormat::text, line.all));
+      return loaded.ok() ? 0 : 1;
+    }
+    for (const auto& warning : loaded.warnings) MOLDAU_LOG(config, warn, "{}", warning);
+    for (const auto& error : loaded.errors) MOLDAU_LOG(config, critical, "{}", error);
+    return loaded.ok() ? run_broker(loaded) : 1;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "moldau: {}\n", e.what());
+    return 1;
+  }
+}
