@@ -1,0 +1,142 @@
+// GroupCoordinator: the broker's groups and their offsets, as request handlers see them (Kafka 3.9 GroupCoordinator).
+//
+// A façade over one GroupShardRunner for each partition of `__consumer_offsets`: it finds the partition of a group, checks the group id
+// and whether this broker coordinates it, and translates the outcome. Knows no request types. All calls are safe from any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/base/async.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/ids.h"
+#include "server/coordinator/group/group_types.h"
+
+namespace moldau {
+class Random;
+}
+namespace moldau::config {
+struct BrokerConfig;
+}
+
+namespace moldau::server {
+
+class CoordinatorLog;
+class GroupShardRunner;
+
+/// Keys of the offsets topic (`offsets.*`).
+struct OffsetsTopicConfig {
+  std::uint8_t compression_codec = 0;
+  std::int32_t load_buffer_bytes = 5'242'880;
+  std::int64_t retention_check_interval_ms = 600'000;
+};
+
+struct GroupCoordinatorDeps {
+  CoordinatorLog& log;
+  Clock& clock;
+  Random& random;
+  Executor executor;  ///< Timers and what they cause.
+  Executor blocking;  ///< Loading.
+  GroupConfig groups;
+  OffsetsTopicConfig offsets;
+};
+
+struct ListGroupsResult {
+  ErrorCode error = ErrorCode::none;
+  std::vector<GroupOverview> groups;
+};
+
+struct GroupCounts {
+  std::array<std::size_t, 5> by_state{};  ///< In the order of GroupState.
+  std::size_t offsets = 0;
+};
+
+/// Group and offsets keys out of the broker's configuration.
+GroupConfig make_group_config(const config::BrokerConfig& config);
+OffsetsTopicConfig make_offsets_topic_config(const config::BrokerConfig& config);
+
+class GroupCoordinator {
+ public:
+  static constexpr std::string_view kTopic = "__consumer_offsets";
+
+  explicit GroupCoordinator(GroupCoordinatorDeps deps);
+  GroupCoordinator(const GroupCoordinator&) = delete;
+  GroupCoordinator& operator=(const GroupCoordinator&) = delete;
+  ~GroupCoordinator();
+
+  /// `partitions` of `__consumer_offsets`, or offsets.topic.num.partitions while there is no such topic; fixed from here on.
+  /// REQUIRES: called once, before requests and elections come.
+  void start(std::int32_t partitions);
+  /// Answers all waiting requests and waits for the appends under way. Requests get COORDINATOR_NOT_AVAILABLE from here on.
+  Awaitable<void> stop();
+
+  [[nodiscard]] std::int32_t partition_count() const noexcept { return static_cast<std::int32_t>(shards_.size()); }
+  [[nodiscard]] std::int32_t partition_for(std::string_view group_id) const noexcept;
+
+  // ---- from the cluster ----
+  /// This broker leads the partition: loads it. An epoch older than one seen is ignored.
+  void on_elected(std::int32_t partition, LeaderEpoch epoch);
+  /// No epoch: the replica was deleted.
+  void on_resigned(std::int32_t partition, std::optional<LeaderEpoch> epoch);
+  void on_partitions_deleted(std::span<const TopicPartition> partitions);
+  /// A transaction marker was written to a partition of `__consumer_offsets`.
+  void on_transaction_ended(std::int32_t partition, ProducerId producer, bool committed);
+
+  // ---- membership ----
+  /// May take minutes. Errors: see interbroker.md §13.
+  Awaitable<JoinResult> join(JoinRequest request);
+  Awaitable<SyncResult> sync(SyncRequest request);
+  [[nodiscard]] ErrorCode heartbeat(const HeartbeatQuery& beat);
+  [[nodiscard]] LeaveResult leave(std::string_view group_id, const std::vector<LeavingMember>& members);
+
+  // ---- offsets ----
+  /// One error an offset, in order.
+  Awaitable<CommitResult> commit_offsets(CommitRequest request);
+  /// `partitions` empty: all of the group.
+  [[nodiscard]] FetchOffsetsResult fetch_offsets(std::string_view group_id, std::optional<std::span<const TopicPartitionView>> partitions, bool require_stable);
+  /// GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP; an offset: GROUP_SUBSCRIBED_TO_TOPIC. Answers once the tombstones are in the log.
+  Awaitable<DeleteOffsetsResult> delete_offsets(std::string group_id, std::vector<TopicPartition> partitions);
+
+  // ---- administration ----
+  /// Names of states in any case; types as in KIP-848 ("classic", "consumer"). An empty filter takes all. COORDINATOR_LOAD_IN_PROGRESS with
+  /// what is there while a partition loads.
+  [[nodiscard]] ListGroupsResult list(const std::vector<std::string_view>& states, const std::vector<std::string_view>& types);
+  /// An unknown group is Dead, without an error.
+  [[nodiscard]] GroupSummary describe(std::string_view group_id);
+  /// NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. Answers once the tombstones are in the log.
+  Awaitable<ErrorCode> delete_group(std::string group_id);
+
+  // ---- watching ----
+  /// All committed offsets of the groups coordinated here.
+  [[nodiscard]] std::vector<CommittedOffsetSnapshot> committed_offsets() const;
+  /// Number of members of each group coordinated here.
+  [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> member_counts() const;
+  [[nodiscard]] GroupCounts counts() const;
+  /// Drops what outlived its retention, in all groups; done by a timer in a broker. Returns the number of offsets.
+  std::size_t expire_offsets();
+
+ private:
+  enum class EmptyId : bool { refused, allowed };
+  struct Target {
+    ErrorCode error = ErrorCode::none;
+    GroupShardRunner* shard = nullptr;
+  };
+  [[nodiscard]] Target target(std::string_view group_id, EmptyId empty) const;
+  void schedule_expiry();
+
+  struct Impl;
+  const GroupCoordinatorDeps deps_;
+  std::unique_ptr<Impl> impl_;
+  std::vector<std::shared_ptr<GroupShardRunner>> shards_;
+  std::atomic<bool> active_{false};
+};
+
+}  // namespace moldau::server
