@@ -247,7 +247,7 @@ class AppendPreparer {
     if (record.magic != batch_magic) {
       add_record_error(index, ErrorCode::invalid_record, fmt::format("Record {}'s magic does not match outer magic {} in topic partition {}", describe(record), batch_magic, options_.partition));
     } else if (config_.cleanup_compact && !record.key) {
-      add_record_error(index, ErrorCode::invalid_record, fmt::format("Compacted topic cannot accept message without key in topic partition {}.", options_.partition));
+      add_record_error(index, ErrorCode::invalid_record, fmt::format("Compacted topic cannot accept message without key in topic partition {}", options_.partition));
     } else if (config_.message_timestamp_type == TimestampType::create_time && record.timestamp != protocol::kNoTimestamp) {
       if (!timestamp_out_of_range(record.timestamp)) return;
       add_record_error(index, ErrorCode::invalid_timestamp,
