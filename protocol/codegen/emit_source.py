@@ -57,7 +57,7 @@ class Emitter:
 
     # --- decode
 
-    def read(self, f, here):
+    def read(self, f, here, tagged=False):
         flex = self.flex(f, here)
         nullable = flag(f.nullable, here)
         if f.array:
@@ -69,7 +69,9 @@ class Emitter:
             return f"read_array(r, {f.name}, {flex}, {extra}arena);"
         if is_struct(f):
             if optional(f):
-                return f"{{ if (!({nullable}) || r.struct_present()) {f.name}.emplace().decode(r, v, arena); else {f.name}.reset(); }}"
+                # Present or null: a byte of 1 or -1 in the plain sequence, a varint of 1 or 0 in a tagged field.
+                present = "r.uvarint() > 0" if tagged else "r.struct_present()"
+                return f"{{ if (!({nullable}) || {present}) {f.name}.emplace().decode(r, v, arena); else {f.name}.reset(); }}"
             return f"{f.name}.decode(r, v, arena);"
         if f.type in FIXED:
             return f"r.read({f.name});"
@@ -95,7 +97,7 @@ class Emitter:
                     here = f.tagged & within
                     body.add(f"case {f.tag}:", depth=3)
                     g = condition(f.tagged, within & self.m.flexible)
-                    body.add(self.read(f, here), g, depth=4)
+                    body.add(self.read(f, here, True), g, depth=4)
                     if g:
                         body.add("else r.skip(t.size);", depth=4)
                     body.add("break;", depth=4)
@@ -108,7 +110,7 @@ class Emitter:
 
     # --- encode and measure
 
-    def write(self, f, here):
+    def write(self, f, here, tagged=False):
         flex, nullable = self.flex(f, here), flag(f.nullable, here)
         if f.array:
             extra = f", {nullable}" if optional(f) else ""
@@ -117,8 +119,9 @@ class Emitter:
             return f"write_array(w, {f.name}, {flex}{extra});"
         if is_struct(f):
             if optional(f):
+                absent = 0 if tagged else -1
                 return (f"{{ if (!({nullable})) {f.name}.value_or({f.type}{{}}).encode(w, v); "
-                        f"else {{ w.write(static_cast<std::int8_t>({f.name} ? 1 : -1)); if ({f.name}) {f.name}->encode(w, v); }} }}")
+                        f"else {{ w.write(static_cast<std::int8_t>({f.name} ? 1 : {absent})); if ({f.name}) {f.name}->encode(w, v); }} }}")
             return f"{f.name}.encode(w, v);"
         if f.type in FIXED:
             return f"w.write({f.name});"
@@ -169,7 +172,7 @@ class Emitter:
                     body.add("Sizer t;", depth=2)
                     body.add(self.size(f, f.tagged & within, "t"), depth=2)
                     body.add(f"w.tag({f.tag}, t);", depth=2)
-                    body.add(self.write(f, f.tagged & within), depth=2)
+                    body.add(self.write(f, f.tagged & within, True), depth=2)
                     body.add("}", depth=1)
                 body.add("}")
         return body
