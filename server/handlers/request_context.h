@@ -20,6 +20,7 @@ struct BrokerConfig;
 namespace moldau::replication {
 class ReplicaManager;
 class MetadataCache;
+class MetadataStore;
 class TopicAdmin;
 class ConfigAdmin;
 }  // namespace moldau::replication
@@ -36,6 +37,7 @@ struct Services {
   config::DynamicConfig* config = nullptr;
   replication::ReplicaManager* replicas = nullptr;
   replication::MetadataCache* metadata = nullptr;
+  replication::MetadataStore* store = nullptr;
   replication::TopicAdmin* topics = nullptr;
   replication::ConfigAdmin* configs = nullptr;
   GroupCoordinator* groups = nullptr;
@@ -61,6 +63,8 @@ class RequestContext {
   config::DynamicConfig& config() noexcept { return *services_.config; }
   replication::ReplicaManager& replicas() noexcept { return *services_.replicas; }
   replication::MetadataCache& metadata() noexcept { return *services_.metadata; }
+  /// Offsets of version 0 clients lie in it.
+  replication::MetadataStore& store() noexcept { return *services_.store; }
   replication::TopicAdmin& topics() noexcept { return *services_.topics; }
   replication::ConfigAdmin& configs() noexcept { return *services_.configs; }
   GroupCoordinator& groups() noexcept { return *services_.groups; }
