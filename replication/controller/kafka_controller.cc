@@ -1,0 +1,255 @@
+#include "replication/controller/kafka_controller.h"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <charconv>
+#include <exception>
+
+#include "protocol/base/format.h"
+#include "protocol/base/log.h"
+
+namespace moldau::replication {
+
+namespace asio = boost::asio;
+
+std::shared_ptr<KafkaController> KafkaController::make(KafkaControllerDeps deps) { return std::shared_ptr<KafkaController>(new KafkaController(std::move(deps))); }
+
+KafkaController::KafkaController(KafkaControllerDeps deps)
+    : deps_(std::move(deps)),
+      store_(deps_.store),
+      batch_(context_, deps_.self, deps_.inter_broker_listener),
+      partitions_(context_, batch_),
+      replicas_(context_, batch_) {}
+
+KafkaController::~KafkaController() { deps_.store.remove_listener(this); }
+
+void KafkaController::start() {
+  deps_.store.add_listener(this);
+  enqueue("Startup", [this] { return on_startup(); });
+}
+
+// ---- event loop ----
+
+void KafkaController::enqueue(std::string name, Event event) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  queue_.emplace_back(std::move(name), std::move(event));
+  if (running_) return;
+  running_ = true;
+  // The loop ends when the queue is empty; stop() waits for it. It holds the controller meanwhile.
+  asio::co_spawn(
+      deps_.executor, [self = shared_from_this()]() -> Awaitable<void> { co_await self->run_events(); }, asio::detached);
+}
+
+Awaitable<void> KafkaController::run_events() {
+  while (true) {
+    std::pair<std::string, Event> next;
+    {
+      const std::lock_guard lock(mutex_);
+      if (queue_.empty()) {
+        running_ = false;
+        for (auto& waiter : idle_waiters_) waiter();
+        idle_waiters_.clear();
+        co_return;
+      }
+      next = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    co_await run_one(std::move(next.first), std::move(next.second));
+  }
+}
+
+Awaitable<void> KafkaController::run_one(std::string name, Event event) {
+  bool moved = false;
+  try {
+    co_await event();
+  } catch (const ControllerMoved& e) {
+    MOLDAU_LOG(controller, info, "{}: {}", name, e.what());
+    moved = true;
+  } catch (const StoreFailure& e) {
+    MOLDAU_LOG(controller, warn, "{} is given up: {}", name, e.what());
+  } catch (const std::exception& e) {
+    MOLDAU_LOG(controller, err, "{} failed: {}", name, e.what());
+  }
+  if (moved) {
+    resign();
+    enqueue("Reelect", [this] { return on_controller_change(true); });
+  }
+}
+
+Awaitable<void> KafkaController::stop() {
+  deps_.store.remove_listener(this);
+  const auto self = shared_from_this();
+  co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
+      [this](auto handler) {
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        auto resume = [shared] { asio::post(asio::get_associated_executor(*shared), [shared] { (*shared)(); }); };
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        queue_.clear();
+        if (running_)
+          idle_waiters_.push_back(std::move(resume));
+        else
+          resume();
+      },
+      asio::use_awaitable);
+  // The loop has ended and no event starts any more: nobody else touches the context.
+  resign();
+}
+
+Awaitable<bool> KafkaController::inspect(std::function<void(const ControllerContext&)> f) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) co_return false;
+  }
+  co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
+      [this](auto handler, std::function<void(const ControllerContext&)> look) {
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        enqueue("Inspect", [this, shared, look = std::move(look)]() -> Awaitable<void> {
+          look(context_);
+          asio::post(asio::get_associated_executor(*shared), [shared] { (*shared)(); });
+          co_return;
+        });
+      },
+      asio::use_awaitable, std::move(f));
+  co_return true;
+}
+
+void KafkaController::on_store_event(const StoreEvent& event) {
+  const auto& path = event.path;
+  const auto when_active = [this](const char* name, auto make) {
+    enqueue(name, [this, make]() -> Awaitable<void> {
+      if (is_active()) co_await make();
+    });
+  };
+  if (path == znodes::kController) {
+    const bool gone = event.type == StoreEventType::node_deleted;
+    enqueue(gone ? "Reelect" : "ControllerChange", [this, gone] { return on_controller_change(gone); });
+  } else if (path == znodes::kTopics) {
+    when_active("TopicChange", [this] { return on_topics_changed(); });
+  } else if (path == znodes::kBrokerIds) {
+    when_active("BrokerChange", [this] { return on_brokers_changed(); });
+  } else if (path == znodes::kDeleteTopics) {
+    when_active("TopicDeletion", [this] { return on_topic_deletions(); });
+  } else if (path == znodes::kLogDirEvents) {
+    when_active("LogDirEventNotification", [this] { return on_log_dir_events(); });
+  } else if (path == znodes::kIsrChanges) {
+    when_active("IsrChangeNotification", [this] { return on_isr_changes(); });
+  } else if (event.type == StoreEventType::node_data_changed && path.size() > znodes::kTopics.size() + 1 && path.starts_with(znodes::kTopics)) {
+    auto topic = path.substr(znodes::kTopics.size() + 1);
+    if (topic.find('/') == std::string::npos) when_active("PartitionModifications", [this, topic] { return on_partitions_modified(topic); });
+  } else if (event.type == StoreEventType::node_data_changed && path.size() > znodes::kBrokerIds.size() + 1 && path.starts_with(znodes::kBrokerIds)) {
+    std::int32_t id = 0;
+    const auto* end = path.data() + path.size();
+    if (std::from_chars(path.data() + znodes::kBrokerIds.size() + 1, end, id).ptr == end) when_active("BrokerModifications", [this, id] { return on_broker_modified(BrokerId(id)); });
+  }
+}
+
+void KafkaController::on_session_state(SessionState state) {
+  if (state == SessionState::expired) enqueue("Expire", [this] { return on_session_expired(); });
+}
+
+void KafkaController::retry_offline_partitions(std::string topic) {
+  enqueue("UncleanLeaderElectionEnable", [this, topic = std::move(topic)]() -> Awaitable<void> {
+    if (!is_active()) co_return;
+    std::vector<TopicPartition> retry;
+    for (auto& tp : context_.partitions_in(PartitionStateName::new_partition, PartitionStateName::offline))
+      if ((topic.empty() || tp.topic == topic) && !context_.is_queued_for_deletion(tp.topic)) retry.push_back(std::move(tp));
+    co_await bring_online(std::move(retry), ElectionStrategy::offline);
+  });
+}
+
+// ---- election (reference/zookeeper.md §5) ----
+
+Awaitable<void> KafkaController::on_startup() { co_await on_controller_change(true); }
+
+Awaitable<void> KafkaController::on_controller_change(bool elect_now) {
+  const bool was_active = is_active();
+  const auto node = co_await deps_.store.get(std::string(znodes::kController), true);
+  if (node) {
+    const auto holder = znodes::decode_controller(node->data);
+    if (!holder) MOLDAU_LOG(controller, err, "znode {} is not understood: {}", znodes::kController, holder.error().message);
+    const bool mine = holder && holder->broker_id == deps_.self && node->stat.ephemeral_owner == deps_.store.session_id();
+    if (was_active && !mine) resign();
+    co_return;
+  }
+  if (node.error() != StoreError::no_node) throw StoreFailure(std::string(to_string(node.error())));
+  // The watch of a missing node is set by exists().
+  const auto again = co_await deps_.store.exists(std::string(znodes::kController), true);
+  if (again) {
+    co_await on_controller_change(elect_now);
+    co_return;
+  }
+  if (was_active) resign();
+  co_await elect();
+}
+
+Awaitable<void> KafkaController::on_session_expired() {
+  resign();
+  if (deps_.register_again) co_await deps_.register_again();
+  co_await on_controller_change(true);
+}
+
+Awaitable<void> KafkaController::elect() {
+  auto& store = deps_.store;
+  const std::string epoch_path(znodes::kControllerEpoch);
+  auto current = co_await store.get(epoch_path);
+  if (!current && current.error() == StoreError::no_node) {
+    // First election ever: epoch 0 is made, then raised to 1 with the controller node.
+    const auto made = co_await store.create(epoch_path, "0");
+    if (!made && made.error() != StoreError::node_exists) throw StoreFailure(std::string(to_string(made.error())));
+    current = co_await store.get(epoch_path);
+  }
+  if (!current) throw StoreFailure(std::string(to_string(current.error())));
+  const auto epoch = znodes::decode_epoch(current->data);
+  if (!epoch) throw StoreFailure(epoch_path + ": " + epoch.error().message);
+  const auto next = *epoch + 1;
+
+  znodes::ControllerNode me;
+  me.broker_id = deps_.self;
+  me.timestamp_ms = deps_.clock.wall_ms();
+  std::vector<StoreOp> ops;
+  ops.push_back(StoreOp::create(std::string(znodes::kController), znodes::encode(me), CreateMode::ephemeral));
+  ops.push_back(StoreOp::set(epoch_path, std::to_string(next), current->stat.version));
+  auto answer = co_await store.multi(std::move(ops));
+  std::int32_t version = current->stat.version + 1;
+  if (answer.ok()) {
+    version = answer.results[1].stat.version;
+  } else if (answer.error == StoreError::node_exists || answer.error == StoreError::bad_version) {
+    // A lost answer looks like a lost election: we won if the node is our session's and the epoch is the one we wanted.
+    const auto node = co_await store.get(std::string(znodes::kController), true);
+    const auto now = co_await store.get(epoch_path);
+    const bool won = node && now && node->stat.ephemeral_owner == store.session_id() && znodes::decode_epoch(now->data) && *znodes::decode_epoch(now->data) == next;
+    if (!won) {
+      MOLDAU_LOG(controller, debug, "another broker was elected controller");
+      co_return;
+    }
+    version = now->stat.version;
+  } else {
+    throw StoreFailure(std::string(to_string(answer.error)));
+  }
+  // Watched from now on: its deletion (by an operator) makes us resign.
+  static_cast<void>(co_await store.get(std::string(znodes::kController), true));
+  context_.clear();
+  context_.epoch = next;
+  context_.epoch_version = version;
+  store_.set_epoch_version(version);
+  epoch_.store(next, std::memory_order_release);
+  active_.store(true, std::memory_order_release);
+  MOLDAU_LOG(controller, info, "broker {} is the controller, epoch {}", deps_.self, next);
+  co_await fail_over();
+}
+
+void KafkaController::resign() {
+  if (active_.exchange(false)) MOLDAU_LOG(controller, info, "broker {} is no longer the controller", deps_.self);
+  channels_.clear();
+  static_cast<void>(batch_.take());
+  context_.clear();
+}
+
+}  // namespace moldau::replication
