@@ -227,7 +227,8 @@ class ReplicaManager {
 
   struct ReadTotals {
     std::int64_t bytes = 0;
-    bool answer_now = false;  // an error or a divergence
+    std::size_t readable = 0;  // partitions that the caller did not refuse
+    bool answer_now = false;   // an error or a divergence
   };
   void read_one(const FetchParams& params, const FetchPartition& asked, std::int32_t budget, bool min_one, bool first_read, FetchResult& result) const;
   ReadTotals read_all(const FetchParams& params, std::span<const FetchPartition> partitions, std::span<FetchResult> results) const;

@@ -40,7 +40,7 @@ void ReplicaManager::read_one(const FetchParams& params, const FetchPartition& a
   if (asked.refused != ErrorCode::none) {
     result.read = PartitionReadResult{};
     result.read.error = asked.refused;
-    return;
+    return;  // told with the others, which are waited for all the same
   }
   if (!result.partition) {
     const ErrorCode missing = find(asked.tp, result.partition);
@@ -84,6 +84,8 @@ ReplicaManager::ReadTotals ReplicaManager::read_all(const FetchParams& params, s
     if (size > 0) min_one = false;
     budget = std::max<std::int64_t>(0, budget - size);
     totals.bytes += size;
+    if (partitions[i].refused != ErrorCode::none) continue;
+    ++totals.readable;
     if (r.error != ErrorCode::none || r.diverging) totals.answer_now = true;
   }
   return totals;
@@ -91,7 +93,7 @@ ReplicaManager::ReadTotals ReplicaManager::read_all(const FetchParams& params, s
 
 Awaitable<void> ReplicaManager::fetch(const FetchParams& params, std::span<const FetchPartition> partitions, std::span<FetchResult> results) {
   const ReadTotals totals = read_all(params, partitions, results);
-  if (params.max_wait <= Millis(0) || partitions.empty() || totals.answer_now || totals.bytes >= params.min_bytes) co_return;
+  if (params.max_wait <= Millis(0) || totals.readable == 0 || totals.answer_now || totals.bytes >= params.min_bytes) co_return;
   co_await wait_for_data(params, partitions, results, totals.bytes);
 }
 
@@ -113,6 +115,7 @@ Awaitable<void> ReplicaManager::wait_for_data(const FetchParams& params, std::sp
   };
 
   for (std::size_t i = 0; i < partitions.size(); ++i) {
+    if (partitions[i].refused != ErrorCode::none) continue;
     const Offset seen = bound(results[i].read, what);
     const Offset threshold = std::max(seen, partitions[i].fetch_offset) + 1;
     results[i].partition->waiters().add(watches[i], waiter, what, threshold);
@@ -134,7 +137,7 @@ Awaitable<void> ReplicaManager::wait_for_data(const FetchParams& params, std::sp
   if (expired) (params.replica >= BrokerId(0) ? expired_followers_ : expired_consumers_).add();
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     watches[i].unlink();
-    if (!results[i].read.diverging) results[i].partition->refresh_offsets(results[i].read);
+    if (results[i].partition && !results[i].read.diverging) results[i].partition->refresh_offsets(results[i].read);
   }
 }
 

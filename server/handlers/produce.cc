@@ -1,0 +1,172 @@
+// Produce (key 0, v0-13): appends batches to partitions. v3 batches of magic 2 (KIP-98); v8 record errors (KIP-467); v10 leader hints (KIP-951); v13 topic ids
+// (KIP-516). Kafka 3.9 KafkaApis.handleProduceRequest.
+//
+// Two phases: after the append the connection may take its next Produce, while this one waits for replication. With acks=0 the order is never released: an error
+// closes the connection, and nothing behind it may be appended.
+#include <boost/container/small_vector.hpp>
+
+#include "protocol/base/log.h"
+#include "protocol/messages/produce.h"
+#include "protocol/records/record_batch.h"
+#include "server/handlers/handlers.h"
+#include "server/handlers/leader_hint.h"
+#include "storage/log/log_validator.h"
+
+namespace moldau::server {
+namespace {
+
+using protocol::ProduceRequest;
+using protocol::ProduceResponse;
+using replication::PartitionAppendResult;
+using replication::PartitionRecords;
+
+constexpr std::int16_t kFirstWithTopicIds = 13;
+constexpr std::int16_t kFirstWithLeaderHints = 10;
+constexpr std::int16_t kFirstWithAbortableTransactions = 11;
+constexpr std::string_view kAdminClient = "__admin_client";
+constexpr std::string_view kNoTransactions = "transactions are not supported yet";
+
+/// True when the first batch is transactional (only magic 2 can be; a request holds one batch a partition then).
+bool is_transactional(Bytes records) {
+  return records.size() >= protocol::kBatchHeaderSize && static_cast<std::int8_t>(records[protocol::batch_field::magic]) == 2 &&
+         protocol::RecordBatchView(records).is_transactional();
+}
+
+bool any_transactional(const ProduceRequest& req) {
+  for (const auto& topic : req.topic_data)
+    for (const auto& partition : topic.partition_data)
+      if (is_transactional(partition.records.bytes)) return true;
+  return false;
+}
+
+/// The checks that need no partition; none, or why it is refused.
+ErrorCode check_records(RequestContext& ctx, Bytes records, PartitionAppendResult& result) {
+  if (const auto valid = storage::validate_produce_records(ctx.api_version, records); !valid) {
+    MOLDAU_LOG(request, debug, "produce from {} refused: {}", ctx.client_id, valid.error().message);
+    return valid.error().code;
+  }
+  if (is_transactional(records)) {
+    result.message = kNoTransactions;
+    return ctx.api_version >= kFirstWithAbortableTransactions ? ErrorCode::transaction_abortable : ErrorCode::invalid_txn_state;
+  }
+  return ErrorCode::none;
+}
+
+/// Errors after which the answer carries the partition's log start, as Kafka 3.9 ReplicaManager.appendToLocalLog has it.
+bool tells_log_start(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::unknown_topic_or_partition:
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::message_too_large:
+    case ErrorCode::record_list_too_large:
+    case ErrorCode::corrupt_message:
+    case ErrorCode::kafka_storage_error:
+    case ErrorCode::invalid_topic_exception:
+      return false;
+    default:
+      return true;
+  }
+}
+
+void fill_error(RequestContext& ctx, const PartitionAppendResult& result, ProduceResponse::PartitionProduceResponse& out) {
+  out.base_offset = kNoOffset;
+  if (result.partition && tells_log_start(result.error)) {
+    if (const auto log = result.partition->log()) out.log_start_offset = log->log_start_offset();
+  }
+  for (const auto& error : result.record_errors) {
+    auto& e = out.record_errors.add(ctx.arena());
+    e.batch_index = error.batch_index;
+    e.batch_index_error_message = ctx.arena().dup(error.message);
+  }
+  // The oracle words an error only where single records caused it.
+  if (!result.record_errors.empty() || result.message == kNoTransactions) out.error_message = ctx.arena().dup(result.message);
+}
+
+}  // namespace
+
+Awaitable<ProduceResponse> handle_produce(RequestContext& ctx, const ProduceRequest& req) {
+  ProduceResponse response;
+  if (req.acks == 0) ctx.suppress_response();
+  const bool bad_acks = req.acks < -1 || req.acks > 1;
+  // Without a transactional id there is no right to write transactional records.
+  if (!req.transactional_id && any_transactional(req)) {
+    if (req.acks == 0) ctx.close_connection();
+    co_return error_response(req, ErrorCode::transactional_id_authorization_failed, ctx.arena());
+  }
+
+  const auto image = ctx.metadata().image();
+  boost::container::small_vector<PartitionRecords, 4> records;
+  boost::container::small_vector<PartitionAppendResult, 4> results;
+  for (const auto& topic : req.topic_data) {
+    std::string_view name = topic.name;
+    const auto* known = ctx.api_version >= kFirstWithTopicIds ? image->topic(topic.topic_id) : image->topic(topic.name);
+    if (known != nullptr) name = known->name();
+    for (const auto& partition : topic.partition_data) {
+      PartitionRecords in;
+      in.tp = TopicPartitionView(name, partition.index);
+      if (ctx.api_version >= kFirstWithTopicIds) in.id = topic.topic_id;
+      in.records = partition.records.bytes;
+      PartitionAppendResult result;
+      if (known == nullptr) {
+        result.error = ctx.api_version >= kFirstWithTopicIds ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+      } else if (known->partition(partition.index) == nullptr) {
+        result.error = ErrorCode::unknown_topic_or_partition;
+      } else if (result.error = check_records(ctx, in.records, result); result.error == ErrorCode::none && bad_acks) {
+        result.error = ErrorCode::invalid_required_acks;
+      }
+      records.push_back(in);
+      results.push_back(std::move(result));
+    }
+  }
+
+  replication::AppendOptions options;
+  options.acks = req.acks;
+  options.timeout = Millis(req.timeout_ms);
+  options.internal_topics_allowed = ctx.client_id == kAdminClient;
+  options.produce_version = ctx.api_version;
+  const std::span<const PartitionRecords> in(records.data(), records.size());
+  const std::span<PartitionAppendResult> out(results.data(), results.size());
+  co_await ctx.replicas().append_records(options, in, out);
+
+  if (req.acks == 0) {
+    for (const auto& result : results) {
+      if (result.error == ErrorCode::none) continue;
+      MOLDAU_LOG(request, info, "closing the connection of {}: a produce with acks=0 failed: {} {}", ctx.client_id, to_string(result.error), result.message);
+      ctx.close_connection();
+      break;
+    }
+    co_return response;
+  }
+  ctx.release_order();
+  if (replication::ReplicaManager::needs_replication(options, out)) co_await ctx.replicas().wait_replicated(options, out);
+
+  std::size_t next = 0;
+  response.responses.reserve(ctx.arena(), req.topic_data.size());
+  for (const auto& topic : req.topic_data) {
+    auto& topic_out = response.responses.add(ctx.arena());
+    topic_out.name = topic.name;
+    topic_out.topic_id = topic.topic_id;
+    topic_out.partition_responses.reserve(ctx.arena(), topic.partition_data.size());
+    for (const auto& partition : topic.partition_data) {
+      const TopicPartitionView tp = records[next].tp;
+      const PartitionAppendResult& result = results[next++];
+      auto& p = topic_out.partition_responses.add(ctx.arena());
+      p.index = partition.index;
+      p.error_code = result.error;
+      // After REQUEST_TIMED_OUT or NOT_ENOUGH_REPLICAS_AFTER_APPEND the records are there: their offsets are told.
+      if (result.error == ErrorCode::none || result.info.last_offset >= Offset(0)) {
+        p.base_offset = result.info.first_offset;
+        p.log_append_time_ms = result.info.log_append_time;
+        p.log_start_offset = result.info.log_start_offset;
+        continue;
+      }
+      fill_error(ctx, result, p);
+      if (result.error == ErrorCode::not_leader_or_follower && ctx.api_version >= kFirstWithLeaderHints) {
+        add_leader_hint(ctx, *ctx.metadata().image(), tp, p.current_leader, response.node_endpoints);
+      }
+    }
+  }
+  co_return response;
+}
+
+}  // namespace moldau::server
