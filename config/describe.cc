@@ -118,7 +118,7 @@ std::vector<ConfigEntry> describe_topic(const ConfigLayers& layers, const Settin
     if (const auto at = topic_settings.find(def.name); at != topic_settings.end()) {
       try {
         value = parse_value(def, at->second);
-        entry.synonyms.insert(entry.synonyms.begin(), {entry.name, entry.sensitive ? std::nullopt : std::optional(at->second), ConfigSource::topic});
+        entry.synonyms.insert(entry.synonyms.begin(), {entry.name, entry.sensitive ? std::nullopt : to_text(value), ConfigSource::topic});
       } catch (const ConfigError&) {
         // The store holds a value that an older or other broker let through: the default is what counts, so it is what shows.
       }

@@ -80,6 +80,7 @@ struct Nearest {
 };
 /// The known broker key with the smallest edit distance, at most a third of the name's length.
 Nearest nearest_broker_property(std::string_view name);
+/// Insertions, deletions, substitutions and swaps of neighbours that lead from a to b.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// Type names as in Kafka's messages and DescribeConfigs (INT, LONG, ...).
