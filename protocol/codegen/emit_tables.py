@@ -115,6 +115,7 @@ enum class MessageKind { request, response, data };
 struct RoundTrip {
   std::size_t consumed = 0;      ///< Bytes that decode() took.
   std::size_t encoded_size = 0;  ///< What encoded_size() said.
+  bool encodable = false;        ///< What check_encodable() said.
   bool equal_to_itself = false;  ///< Decoding the new bytes gave an equal message.
   std::string text;              ///< to_string().
 };

@@ -20,7 +20,7 @@ Result<RoundTrip> round_trip(Bytes in, std::int16_t version, ByteBuffer& out) {
   if (Status s = message.decode(r, version, arena); !s) return s.error();
   RoundTrip result;
   result.consumed = r.position();
-  if (Status s = message.check_encodable(version); !s) return s.error();
+  result.encodable = static_cast<bool>(message.check_encodable(version));
   result.encoded_size = message.encoded_size(version);
   const std::size_t start = out.size();
   Writer w(out);
