@@ -1,4 +1,5 @@
-# moldau_library(NAME SOURCES... [LINK LIBS...]): a module's static library with the house's flags.
+# moldau_library(NAME [PRECOMPILED] SOURCES... [LINK LIBS...]): a module's static library with the house's flags.
+# PRECOMPILED: most of its sources are coroutines and log; deploy/cmake/precompiled.h is parsed once for them.
 add_library(moldau_flags INTERFACE)
 target_compile_options(moldau_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fno-strict-aliasing)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -21,7 +22,11 @@ if(MOLD_LINKER)
 endif()
 
 function(moldau_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "PRECOMPILED" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC moldau_flags ${ARG_LINK})
+  if(ARG_PRECOMPILED)
+    target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # ccache wants it
+    target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h)
+  endif()
 endfunction()
