@@ -136,7 +136,7 @@ using Emit = std::function<void(std::initializer_list<std::string_view> labels, 
 using MetricCallback = std::function<void(const Emit&)>;
 using LabelValues = std::vector<std::string>;
 
-/// What the three kinds share: the row, the label map's lock, callbacks.
+/// What the three kinds share: the row, the label map's lock, callbacks. Families live as long as the process; a test may destroy its own when nobody collects.
 class MetricFamilyBase {
  public:
   explicit MetricFamilyBase(MetricDef def);
