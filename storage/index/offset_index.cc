@@ -28,6 +28,15 @@ Result<OffsetPosition> OffsetIndex::lookup(Offset target) const {
   return decode(entry);
 }
 
+Result<std::optional<Offset>> OffsetIndex::upper_bound(std::uint64_t position) const {
+  auto n = entries_.partition_point([&](const std::byte* e) { return load_be<std::uint32_t>(e + 4) < position; });
+  if (!n) return n.error();
+  if (*n >= entries_.count()) return std::optional<Offset>();
+  std::byte entry[kEntrySize];
+  if (auto s = entries_.read(*n, entry); !s) return s.error();
+  return std::optional(decode(entry).offset);
+}
+
 Result<OffsetPosition> OffsetIndex::last() const {
   const auto n = entries_.count();
   if (n == 0) return OffsetPosition{base_, 0};

@@ -3,6 +3,8 @@
 //   .index   int32 relative offset (the last offset of the batch), int32 position of the batch in the .log
 #pragma once
 
+#include <optional>
+
 #include "protocol/base/ids.h"
 #include "storage/index/entry_file.h"
 
@@ -28,6 +30,8 @@ class OffsetIndex {
   Status append(Offset offset, std::uint32_t position);
   /// The greatest entry not above `target`; (base, 0) without one.
   [[nodiscard]] Result<OffsetPosition> lookup(Offset target) const;
+  /// Offset of the first entry at `position` or later: no offset of an earlier byte is above it. Nothing without such an entry.
+  [[nodiscard]] Result<std::optional<Offset>> upper_bound(std::uint64_t position) const;
   /// The last entry; (base, 0) without one.
   [[nodiscard]] Result<OffsetPosition> last() const;
   /// Removes all entries with offset >= `offset`.

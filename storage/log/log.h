@@ -35,7 +35,7 @@ class LogOffsetsListener {
 
 /// Parameters of a leader's append.
 struct LeaderAppend {
-  Bytes records;  ///< Must stay alive until the append has completed.
+  Bytes records;  ///< Must stay alive until the append has completed, and lie in writable memory: offsets, epoch and (LogAppendTime) times are set in place.
   LeaderEpoch leader_epoch;
   AppendOrigin origin = AppendOrigin::client;
   std::int16_t produce_version = 11;  ///< Below 3 old message formats are taken (wire.md §7).
@@ -78,6 +78,8 @@ class Log {
   [[nodiscard]] virtual Offset high_watermark() const noexcept = 0;
   [[nodiscard]] virtual Offset last_stable_offset() const noexcept = 0;
   [[nodiscard]] virtual LogOffsets offsets() const noexcept = 0;
+  /// What a replica may count as its own: the log end, or with flush.messages=1 what is on the disk of it.
+  [[nodiscard]] virtual Offset durable_end_offset() const noexcept { return log_end_offset(); }
   /// Raises (leader) or sets (follower, load) the high watermark, clamped to [log start, log end]. Returns the value now.
   virtual Offset update_high_watermark(Offset to) = 0;
   /// Raises only: true when it moved.

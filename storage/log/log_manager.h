@@ -34,6 +34,7 @@ struct LogManagerConfig {
   std::int64_t initial_task_delay_ms = 30'000;           // log.initial.task.delay.ms
   std::int64_t producer_id_expiration_ms = 86'400'000;   // producer.id.expiration.ms
   std::int64_t producer_id_expiration_check_ms = 600'000;
+  std::int32_t load_threads = 0;                         ///< 0: as many as there are cores; 1 makes loading deterministic (simulator)
 };
 
 /// meta.properties of the log directories, version 0.

@@ -1,0 +1,40 @@
+#include "storage/log/log_dir_names.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "protocol/base/random.h"
+#include "storage/checkpoint/text_lines.h"
+
+namespace moldau::storage {
+
+std::optional<PartitionDirName> parse_partition_dir(std::string_view name) {
+  PartitionDirName result;
+  constexpr std::pair<std::string_view, PartitionDirKind> kSuffixes[] = {
+      {"-delete", PartitionDirKind::to_delete}, {"-future", PartitionDirKind::future}, {"-stray", PartitionDirKind::stray}};
+  for (const auto& [suffix, kind] : kSuffixes) {
+    if (!name.ends_with(suffix)) continue;
+    const auto base = name.substr(0, name.size() - suffix.size());
+    const auto dot = base.rfind('.');
+    // Without a unique id it is an ordinary topic whose name ends so, and then no number follows: refused below.
+    if (dot == std::string_view::npos) break;
+    result.kind = kind;
+    name = base.substr(0, dot);
+    break;
+  }
+  const auto dash = name.rfind('-');
+  if (dash == std::string_view::npos || dash == 0) return std::nullopt;
+  const auto partition = parse_number<std::int32_t>(name.substr(dash + 1));
+  if (!partition || *partition < 0) return std::nullopt;
+  result.partition = TopicPartition{std::string(name.substr(0, dash)), *partition};
+  return result;
+}
+
+std::string delete_dir_name(const TopicPartition& tp, Random& random) {
+  char id[33];
+  std::snprintf(id, sizeof id, "%016llx%016llx", static_cast<unsigned long long>(random.next()), static_cast<unsigned long long>(random.next()));
+  const auto tail = "-" + std::to_string(tp.partition) + "." + id + "-delete";
+  return tp.topic.substr(0, std::min(tp.topic.size(), 255 - tail.size())) + tail;
+}
+
+}  // namespace moldau::storage

@@ -1,0 +1,39 @@
+#include "storage/log/log_environment.h"
+
+#include <boost/asio/post.hpp>
+
+#include <exception>
+
+#include "protocol/base/log.h"
+
+namespace moldau::storage {
+
+void LogDirState::fail(const Error& error) {
+  if (!online_.exchange(false)) return;
+  MOLDAU_LOG(storage, err, "Log directory {} goes offline: {}. Its partitions are not available until the disk works again and the broker is restarted", path_, error.message);
+  if (handler_) handler_(path_);
+}
+
+void BackgroundJobs::post(std::function<void()> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  boost::asio::post(executor_, [this, job = std::move(job)]() mutable {
+    try {
+      job();
+    } catch (const std::exception& e) {
+      MOLDAU_LOG(storage, err, "A background job of the log store failed: {}", e.what());
+    }
+    job = nullptr;  // what it holds goes before it counts as done
+    const std::lock_guard lock(mutex_);
+    if (--running_ == 0) idle_.notify_all();
+  });
+}
+
+void BackgroundJobs::drain() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [&] { return running_ == 0; });
+}
+
+}  // namespace moldau::storage

@@ -1,0 +1,466 @@
+#include "storage/log/log_loader.h"
+
+#include <algorithm>
+#include <map>
+
+#include "protocol/base/format.h"
+#include "protocol/base/log.h"
+#include "storage/checkpoint/metadata_files.h"
+#include "storage/log/batch_scanner.h"
+#include "storage/log/producer_rebuild.h"
+
+namespace moldau::storage {
+namespace {
+
+constexpr std::string_view kDeleted = ".deleted", kCleaned = ".cleaned", kSwap = ".swap";
+constexpr std::size_t kDigits = 20;
+
+/// Base offset in a file name "<20 digits>.<suffix>".
+std::optional<Offset> offset_of(std::string_view name) {
+  if (name.size() <= kDigits || name[kDigits] != '.') return std::nullopt;
+  std::int64_t value = 0;
+  for (std::size_t i = 0; i < kDigits; ++i) {
+    if (name[i] < '0' || name[i] > '9') return std::nullopt;
+    if (__builtin_mul_overflow(value, std::int64_t{10}, &value) || __builtin_add_overflow(value, std::int64_t{name[i] - '0'}, &value)) return std::nullopt;
+  }
+  return Offset(value);
+}
+
+struct SegmentFiles {
+  bool log = false, index = false, time_index = false, txn_index = false;
+};
+
+class Loader {
+ public:
+  explicit Loader(LoadRequest request)
+      : request_(std::move(request)),
+        disk_(request_.env.disk()),
+        dir_(std::make_shared<DirPath>(request_.dir)),
+        snapshots_(disk_) {}
+
+  Result<std::shared_ptr<UnifiedLog>> load() {
+    if (auto s = clear_leftovers(); !s) return s.error();
+    if (auto s = read_small_files(); !s) return s.error();
+    if (auto s = open_segments(); !s) return s.error();
+    if (!request_.clean_shutdown) {
+      if (auto s = recover_unflushed(); !s) return s.error();
+    }
+    if (auto s = find_log_end(); !s) return s.error();
+    if (epochs_lost_) {
+      if (auto s = rebuild_epochs(); !s) return s.error();
+    }
+    const auto log_start = std::max(request_.log_start, segments_.front()->base_offset());
+    epochs_.truncate_from_end(log_end_);
+    epochs_.truncate_from_start(log_start);
+    std::vector<Offset> bases;
+    for (const auto& s : segments_) bases.push_back(s->base_offset());
+    if (auto s = snapshots_.remove_strays(request_.dir, bases); !s) return s.error();
+    ProducerStateManager producers(request_.env.producer_id_expiration_ms);
+    const ProducerRebuild what{request_.partition, request_.dir, segments_, log_start, log_end_, request_.env.clock.wall_ms(), request_.clean_shutdown, false};
+    if (auto s = rebuild_producer_state(producers, snapshots_, what); !s) return s.error();
+
+    LoadedLog loaded;
+    loaded.segments = std::move(segments_);
+    loaded.log_start = log_start;
+    loaded.log_end = log_end_;
+    loaded.recovery_point = std::max(log_start, request_.clean_shutdown && !repaired_ ? log_end_ : std::min(request_.recovery_point, log_end_));
+    loaded.epochs_dirty = epochs_.dirty();
+    loaded.epochs = epochs_.entries();
+    loaded.topic_id = topic_id_;
+    loaded.snapshots = snapshots_.known();
+    return std::make_shared<UnifiedLog>(std::move(request_.env), std::move(request_.partition), dir_, std::move(request_.config), std::move(loaded), std::move(producers));
+  }
+
+ private:
+  [[nodiscard]] std::string path(std::string_view name) const { return request_.dir + "/" + std::string(name); }
+  [[nodiscard]] std::string tp() const { return to_string(TopicPartitionView(request_.partition)); }
+
+  std::shared_ptr<LogSegment> make_segment(Offset base) {
+    const auto jitter = std::min(request_.config->segment_jitter_ms, request_.config->segment_ms);
+    const LogSegment::Environment env{request_.env.cache, dir_, request_.env.clock};
+    return std::make_shared<LogSegment>(env, base, jitter <= 0 ? 0 : static_cast<std::int64_t>(request_.env.random.below(static_cast<std::uint64_t>(jitter))));
+  }
+
+  /// `.deleted` and `.cleaned` go; complete `.swap` files take the place of what they were made from (a crash in the middle of a replacement).
+  Status clear_leftovers() {
+    auto entries = disk_.list(request_.dir);
+    if (!entries) return entries.error();
+    std::vector<std::string> swaps, cleaned;
+    std::optional<Offset> min_cleaned;
+    for (const auto& e : *entries) {
+      if (e.is_directory) continue;
+      const std::string_view name = e.name;
+      if (name.ends_with(kDeleted)) {
+        if (auto s = disk_.remove(path(name)); !s) return s;
+      } else if (name.ends_with(kCleaned)) {
+        cleaned.push_back(e.name);
+        if (const auto o = offset_of(name); o && (!min_cleaned || *o < *min_cleaned)) min_cleaned = o;
+      } else if (name.ends_with(kSwap)) {
+        swaps.push_back(e.name);
+      } else {
+        names_.push_back(e.name);
+      }
+    }
+    for (const auto& name : cleaned)
+      if (auto s = disk_.remove(path(name)); !s) return s;
+    std::erase_if(swaps, [&](const std::string& name) {
+      const auto o = offset_of(name);
+      if (!o || (min_cleaned && *o >= *min_cleaned)) {
+        leftovers_.push_back(name);
+        return true;
+      }
+      return false;
+    });
+    for (const auto& name : leftovers_)
+      if (auto s = disk_.remove(path(name)); !s) return s;
+    if (swaps.empty()) return {};
+    return finish_swap(swaps);
+  }
+
+  Status finish_swap(const std::vector<std::string>& swaps) {
+    std::optional<Offset> min_base, max_next;
+    for (const auto& name : swaps) {
+      if (!std::string_view(name).ends_with(".log.swap")) continue;
+      const auto base = *offset_of(name);
+      auto next = next_offset_of_file(path(name), base);
+      if (!next) return next.error();
+      if (!min_base || base < *min_base) min_base = base;
+      if (!max_next || *next > *max_next) max_next = *next;
+    }
+    std::vector<std::string> kept;
+    for (const auto& name : names_) {
+      const auto o = offset_of(name);
+      if (o && min_base && *o >= *min_base && *o < *max_next) {
+        MOLDAU_LOG(storage, info, "{}: {} was replaced by a compacted segment; removing it", tp(), name);
+        if (auto s = disk_.remove(path(name)); !s) return s;
+      } else {
+        kept.push_back(name);
+      }
+    }
+    for (const auto& name : swaps) {
+      const auto target = name.substr(0, name.size() - kSwap.size());
+      if (auto s = disk_.rename(path(name), path(target)); !s) return s;
+      kept.push_back(target);
+    }
+    names_ = std::move(kept);
+    return disk_.sync_directory(request_.dir);
+  }
+
+  Result<Offset> next_offset_of_file(const std::string& file_path, Offset base) {
+    auto file = disk_.open(file_path, OpenMode::read);
+    if (!file) return file.error();
+    auto size = (*file)->size();
+    if (!size) return size.error();
+    Offset next = base;
+    BatchScanner scanner(**file, 0, *size, BatchScanner::Mode::headers);
+    while (true) {
+      auto batch = scanner.next();
+      if (!batch) return batch.error();
+      if (!*batch) return next;
+      next = (*batch)->next_offset();
+    }
+  }
+
+  Status read_small_files() {
+    bool has_epochs = false;
+    std::vector<Offset> snapshots;
+    for (const auto& name : names_) {
+      if (name == kPartitionMetadataFile) {
+        auto text = read_whole(disk_, path(name), 4096);
+        if (!text) return text.error();
+        auto id = parse_partition_metadata(text->value_or(""), path(name));
+        if (!id) return Error(ErrorCode::kafka_storage_error, id.error().message);
+        topic_id_ = *id;
+      } else if (name == LeaderEpochFileCache::kFileName) {
+        auto text = read_whole(disk_, path(name));
+        if (!text) return text.error();
+        has_epochs = !text->value_or("").empty();
+        auto entries = LeaderEpochFileCache::parse(text->value_or(""));
+        if (entries) {
+          epochs_.load(std::move(*entries));
+        } else {
+          MOLDAU_LOG(storage, warn, "{} in {}; it is rebuilt from the batches", entries.error().message, request_.dir);
+          has_epochs = false;
+        }
+      } else if (const auto o = offset_of(name)) {
+        const auto suffix = std::string_view(name).substr(kDigits);
+        auto& files = files_[*o];
+        if (suffix == kLogSuffix) files.log = true;
+        if (suffix == OffsetIndex::kSuffix) files.index = true;
+        if (suffix == TimeIndex::kSuffix) files.time_index = true;
+        if (suffix == TransactionIndex::kSuffix) files.txn_index = true;
+        if (suffix == kSnapshotSuffix) snapshots.push_back(*o);
+      }
+    }
+    epochs_lost_ = !has_epochs;
+    snapshots_.set_known(std::move(snapshots));
+    return {};
+  }
+
+  Result<std::optional<std::uint64_t>> size_of(bool exists, Offset base, const char* suffix) {
+    if (!exists) return std::optional<std::uint64_t>();
+    auto info = disk_.stat(path(segment_file_name(base.value(), suffix)));
+    if (!info) return info.error();
+    if (!*info) return std::optional<std::uint64_t>();
+    return std::optional<std::uint64_t>((*info)->size);
+  }
+
+  Status open_segments() {
+    for (const auto& [base, files] : files_) {
+      if (!files.log) {
+        for (const auto& [there, suffix] : {std::pair(files.index, OffsetIndex::kSuffix), {files.time_index, TimeIndex::kSuffix}, {files.txn_index, TransactionIndex::kSuffix}}) {
+          if (!there) continue;
+          MOLDAU_LOG(storage, warn, "{}: index file {} has no log file; removing it", tp(), segment_file_name(base.value(), suffix));
+          if (auto s = disk_.remove(path(segment_file_name(base.value(), suffix))); !s) return s;
+        }
+        continue;
+      }
+      LogSegment::FileSizes sizes;
+      auto log = size_of(true, base, kLogSuffix);
+      auto index = size_of(files.index, base, OffsetIndex::kSuffix);
+      auto time_index = size_of(files.time_index, base, TimeIndex::kSuffix);
+      auto txn_index = size_of(files.txn_index, base, TransactionIndex::kSuffix);
+      for (const auto* r : {&log, &index, &time_index, &txn_index})
+        if (!*r) return r->error();
+      sizes = LogSegment::FileSizes{*log, *index, *time_index, *txn_index};
+      auto segment = make_segment(base);
+      segment->attach(sizes);
+      segments_.push_back(segment);
+      index_sizes_.push_back(sizes);
+    }
+    // Indexes of segments that recovery will scan are rebuilt there anyway.
+    const auto first_recovered = request_.clean_shutdown ? segments_.size() : first_unflushed();
+    for (std::size_t i = 0; i < first_recovered; ++i) {
+      if (auto problem = index_problem(*segments_[i], index_sizes_[i])) {
+        MOLDAU_LOG(storage, warn, "{}: {}; the indexes of the segment at {} are rebuilt", tp(), *problem, segments_[i]->base_offset());
+        auto cut = recover_segment(i);
+        if (!cut) return cut.error();
+        if (*cut) {
+          if (auto s = drop_after(i); !s) return s;
+          break;
+        }
+      }
+    }
+    return {};
+  }
+
+  /// Why the indexes cannot be used as they are.
+  std::optional<std::string> index_problem(LogSegment& segment, const LogSegment::FileSizes& sizes) {
+    if (segment.size() == 0 && sizes.index.value_or(0) == 0) return std::nullopt;
+    if (!sizes.index) return "the offset index is missing";
+    if (auto s = segment.offset_index().sanity_check(*sizes.index, segment.size()); !s) return s.error().message;
+    if (auto s = segment.time_index().sanity_check(sizes.time_index.value_or(0)); !s) return s.error().message;
+    if (sizes.txn_index)
+      if (auto s = segment.txn_index().sanity_check(*sizes.txn_index); !s) return s.error().message;
+    return std::nullopt;
+  }
+
+  /// The segment that holds the recovery point.
+  std::size_t first_unflushed() const {
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < segments_.size(); ++i)
+      if (segments_[i]->base_offset() <= request_.recovery_point) first = i;
+    return first;
+  }
+
+  Status recover_unflushed() {
+    for (auto i = first_unflushed(); i < segments_.size(); ++i) {
+      auto cut = recover_segment(i);
+      if (!cut) return cut.error();
+      if (*cut) return drop_after(i);
+    }
+    return {};
+  }
+
+  /// Scans the whole segment: checksums, indexes, epochs, producers. True when something had to be cut off.
+  Result<bool> recover_segment(std::size_t at) {
+    repaired_ = true;
+    auto& segment = *segments_[at];
+    const std::vector<std::shared_ptr<LogSegment>> before(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(at));
+    ProducerStateManager producers(request_.env.producer_id_expiration_ms);
+    const ProducerRebuild what{request_.partition, request_.dir, before, request_.log_start, segment.base_offset(), request_.env.clock.wall_ms(), false, false};
+    if (auto s = rebuild_producer_state(producers, snapshots_, what); !s) return s.error();
+    if (auto s = segment.rebuild_begin(); !s) return s.error();
+    std::uint64_t valid = 0;
+    const auto size = segment.size();
+    std::string problem;
+    if (size > 0) {
+      auto file = segment.open_log();
+      if (!file) return file.error();
+      BatchScanner scanner(**file, 0, size, BatchScanner::Mode::whole);
+      auto expected = segment.base_offset();
+      while (true) {
+        auto batch = scanner.next();
+        if (!batch) return batch.error();
+        if (!*batch) {
+          problem = scanner.problem();
+          break;
+        }
+        if (auto s = (*batch)->ensure_valid(); !s) {
+          problem = s.error().message;
+          break;
+        }
+        if ((*batch)->last_offset() < expected || !segment.fits((*batch)->last_offset())) {
+          problem = fmt::format("offset {} is out of order", (*batch)->last_offset());
+          break;
+        }
+        expected = (*batch)->next_offset();
+        if (auto s = take_in(segment, producers, **batch, scanner.position()); !s) return s.error();
+        valid = scanner.next_position();
+      }
+      if (valid < size) {
+        MOLDAU_LOG(storage, warn, "{}: the segment at {} is not good from byte {} of {} on ({}); it is cut back to offset {}", tp(), segment.base_offset(), valid, size,
+                   problem, expected);
+        if (auto s = keep_aside(**file, segment, valid, size); !s) return s.error();
+        if (auto s = segment.truncate_bytes(valid); !s) return s.error();
+      }
+    }
+    if (auto s = segment.rebuild_end(); !s) return s.error();
+    if (auto s = take_producer_snapshot(producers, snapshots_, request_.dir, false); !s) return s.error();
+    return valid < size;
+  }
+
+  Status take_in(LogSegment& segment, ProducerStateManager& producers, const protocol::AnyBatch& batch, std::uint64_t position) {
+    if (auto s = segment.rebuild_add(batch, position, request_.config->index_interval_bytes); !s) return s;
+    if (batch.is_v2()) {
+      const auto epoch = batch.partition_leader_epoch();
+      const auto latest = epochs_.latest();
+      if (epoch >= LeaderEpoch(0) && (!latest || epoch > latest->epoch)) epochs_.assign(epoch, batch.v2().base_offset());
+      if (const auto done = apply_logged_batch(producers, request_.partition, batch); done && done->first.aborted) {
+        const auto& txn = done->first;
+        if (auto s = segment.txn_index().append(AbortedTxn{txn.producer_id, txn.first_offset, txn.last_offset, done->second}); !s) return s;
+      }
+    }
+    producers.set_map_end(batch.next_offset());
+    return {};
+  }
+
+  /// Copies what is about to be cut when it is more than one torn batch or zeros.
+  Status keep_aside(const File& file, LogSegment& segment, std::uint64_t from, std::uint64_t to) {
+    std::vector<std::byte> chunk(std::size_t{1} << 20);
+    std::shared_ptr<File> copy;
+    bool first = true;
+    for (auto at = from; at < to;) {
+      auto got = file.read_at(at, MutableBytes(chunk).first(static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), to - at))));
+      if (!got) return got.error();
+      if (*got == 0) break;
+      const auto bytes = Bytes(chunk).first(*got);
+      if (first && bytes.size() >= protocol::kBatchPrefixSize) {
+        const auto prefix = protocol::parse_batch_prefix(bytes.first(protocol::kBatchPrefixSize));
+        if (prefix && prefix->size_in_bytes >= to - from) return {};
+      }
+      if (first && bytes.size() < protocol::kBatchPrefixSize) return {};
+      first = false;
+      if (!copy && std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
+        const auto name = segment_file_name(segment.base_offset().value(), ".log") + ".corrupt-" + std::to_string(request_.env.clock.wall_ms());
+        auto opened = disk_.open(path(name), OpenMode::truncate);
+        if (!opened) return opened.error();
+        copy = *opened;
+        MOLDAU_LOG(storage, warn, "{}: the {} bytes that are cut off are kept in {}", tp(), to - from, path(name));
+      }
+      if (copy)
+        if (auto s = copy->write_at(at - from, bytes); !s) return s;
+      at += *got;
+    }
+    return {};
+  }
+
+  /// Segments behind a cut do not belong to the log any more.
+  Status drop_after(std::size_t at) {
+    for (auto i = at + 1; i < segments_.size(); ++i) {
+      auto& segment = *segments_[i];
+      segment.release_descriptors();
+      const auto name = segment_file_name(segment.base_offset().value(), ".log");
+      MOLDAU_LOG(storage, warn, "{}: the segment at {} lies behind the cut and leaves the log", tp(), segment.base_offset());
+      if (segment.size() > 0) {
+        if (auto s = disk_.rename(path(name), path(name + ".corrupt-" + std::to_string(request_.env.clock.wall_ms()))); !s) return s;
+      }
+      if (auto s = segment.remove_files(); !s) return s;
+    }
+    segments_.resize(at + 1);
+    return {};
+  }
+
+  Status find_log_end() {
+    while (!segments_.empty()) {
+      const auto last = segments_.size() - 1;
+      auto tail = segments_[last]->read_tail();
+      if (!tail) return tail.error();
+      if (tail->valid_bytes < segments_[last]->size()) {
+        // A clean stop, but the file does not end with a batch: trust nothing and look at all of it.
+        MOLDAU_LOG(storage, warn, "{}: the last segment does not end with a whole batch ({}) although the broker stopped cleanly", tp(), tail->problem);
+        if (auto cut = recover_segment(last); !cut) return cut.error();
+        continue;
+      }
+      log_end_ = tail->next_offset;
+      if (log_end_ >= request_.log_start) return {};
+      MOLDAU_LOG(storage, warn, "{}: log end {} is below the checkpointed log start {} (files were deleted from the directory?); the log starts empty there", tp(), log_end_,
+                 request_.log_start);
+      for (const auto& s : segments_)
+        if (auto r = s->remove_files(); !r) return r;
+      segments_.clear();
+      epochs_.clear();
+      if (auto s = snapshots_.remove_all(request_.dir); !s) return s;
+    }
+    log_end_ = request_.log_start;
+    segments_.push_back(make_segment(request_.log_start));
+    if (request_.log_start > Offset(0)) return segments_.back()->create_file();
+    return {};
+  }
+
+  /// The epoch file is missing, empty or broken: the batches know their epochs.
+  Status rebuild_epochs() {
+    bool any = false;
+    for (const auto& segment : segments_) {
+      if (segment->size() == 0) continue;
+      auto file = segment->open_log();
+      if (!file) return file.error();
+      any = true;
+      BatchScanner scanner(**file, 0, segment->size(), BatchScanner::Mode::headers);
+      while (true) {
+        auto batch = scanner.next();
+        if (!batch) return batch.error();
+        if (!*batch) break;
+        const auto latest = epochs_.latest();
+        if ((*batch)->is_v2() && (*batch)->partition_leader_epoch() >= LeaderEpoch(0) && (!latest || (*batch)->partition_leader_epoch() > latest->epoch))
+          epochs_.assign((*batch)->partition_leader_epoch(), (*batch)->v2().base_offset());
+      }
+    }
+    if (any) epochs_.mark_dirty();
+    return {};
+  }
+
+  LoadRequest request_;
+  Disk& disk_;
+  std::shared_ptr<DirPath> dir_;
+  ProducerSnapshots snapshots_;
+  LeaderEpochFileCache epochs_;
+  bool epochs_lost_ = false;
+  bool repaired_ = false;
+  std::optional<TopicId> topic_id_;
+  std::vector<std::string> names_;
+  std::vector<std::string> leftovers_;
+  std::map<Offset, SegmentFiles> files_;
+  std::vector<std::shared_ptr<LogSegment>> segments_;
+  std::vector<LogSegment::FileSizes> index_sizes_;
+  Offset log_end_{0};
+};
+
+}  // namespace
+
+Result<std::shared_ptr<UnifiedLog>> load_log(LoadRequest request) {
+  Loader loader(std::move(request));
+  return loader.load();
+}
+
+std::shared_ptr<UnifiedLog> create_log(LogEnvironment env, TopicPartition partition, const std::string& dir, std::shared_ptr<const config::LogConfig> config) {
+  auto path = std::make_shared<DirPath>(dir);
+  const auto jitter = std::min(config->segment_jitter_ms, config->segment_ms);
+  const LogSegment::Environment segment_env{env.cache, path, env.clock};
+  LoadedLog loaded;
+  loaded.segments.push_back(std::make_shared<LogSegment>(segment_env, Offset(0), jitter <= 0 ? 0 : static_cast<std::int64_t>(env.random.below(static_cast<std::uint64_t>(jitter)))));
+  ProducerStateManager producers(env.producer_id_expiration_ms);
+  return std::make_shared<UnifiedLog>(std::move(env), std::move(partition), std::move(path), std::move(config), std::move(loaded), std::move(producers));
+}
+
+}  // namespace moldau::storage

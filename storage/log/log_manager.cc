@@ -1,0 +1,333 @@
+// LogManagerImpl: directories, identity, creation, deletion, stop. Loading and housekeeping are in the files beside.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "protocol/base/format.h"
+#include "protocol/base/log.h"
+#include "storage/io/posix_disk.h"
+#include "storage/log/log_loader.h"
+#include "storage/log/log_manager_impl.h"
+
+namespace moldau::storage {
+namespace {
+
+constexpr std::size_t kMaxOpenFiles = 16384;
+constexpr std::size_t kCloseThreads = 8;
+
+/// Half of the process's descriptors are for segments, the other half for connections.
+std::size_t descriptors_for_files() { return std::min<std::size_t>(kMaxOpenFiles, static_cast<std::size_t>(raise_descriptor_limit() / 2)); }
+
+}  // namespace
+
+std::unique_ptr<LogManager> LogManager::make(LogManagerConfig config, std::shared_ptr<const config::LogConfig> default_config, Seams seams) {
+  return std::make_unique<LogManagerImpl>(std::move(config), std::move(default_config), std::move(seams));
+}
+
+LogManagerImpl::LogManagerImpl(LogManagerConfig config, std::shared_ptr<const config::LogConfig> default_config, Seams seams)
+    : config_(std::move(config)),
+      seams_(std::move(seams)),
+      cache_(seams_.disk, descriptors_for_files()),
+      jobs_(std::make_shared<BackgroundJobs>(seams_.background)),
+      deletion_(std::make_shared<DeletionQueue>(seams_.clock)),
+      default_config_(std::move(default_config)) {
+  for (const auto& path : config_.log_dirs) {
+    auto dir = std::make_unique<Dir>();
+    dir->state = std::make_shared<LogDirState>(path);
+    dir->state->set_handler([this](const std::string& failed) {
+      std::function<void(const std::string&)> handler;
+      {
+        const std::lock_guard lock(handler_mutex_);
+        handler = dir_failure_handler_;
+      }
+      if (handler) handler(failed);
+    });
+    dirs_.push_back(std::move(dir));
+  }
+}
+
+LogManagerImpl::~LogManagerImpl() {
+  if (tasks_) tasks_->stop();
+  jobs_->drain();
+}
+
+Status LogManagerImpl::open_dir(Dir& dir) {
+  const auto& path = dir.state->path();
+  if (auto s = seams_.disk.make_directory(path, true); !s)
+    return storage_error(s.error().message + "; make the directory for the broker's user, or set log.dirs to one that it may write to");
+  auto lock = seams_.disk.lock(path + "/" + kLockFile);
+  if (!lock) return storage_error(lock.error().message + "; give the broker's user the right to write in " + path + ", or set log.dirs to another directory");
+  if (!*lock)
+    return Error(ErrorCode::invalid_config, "Failed to acquire lock on file .lock in " + path +
+                                                ". A Kafka instance in another process or thread is using this directory; stop it, or set log.dirs to another directory");
+  dir.lock = std::move(*lock);
+  auto text = read_whole(seams_.disk, path + "/" + kMetaPropertiesFile, 65536);
+  if (!text) return text.error();
+  if (*text) {
+    auto meta = parse_meta_properties(**text, path + "/" + kMetaPropertiesFile);
+    if (!meta) return Error(ErrorCode::invalid_config, meta.error().message);
+    dir.meta = *meta;
+  }
+  return {};
+}
+
+Result<BrokerIdentity> LogManagerImpl::open_dirs() {
+  if (dirs_.empty()) return Error(ErrorCode::invalid_config, "log.dirs is empty; name at least one directory");
+  std::optional<Error> last;
+  for (std::size_t i = 0; i < dirs_.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j)
+      if (dirs_[i]->state->path() == dirs_[j]->state->path())
+        return Error(ErrorCode::invalid_config, "log.dirs names " + dirs_[i]->state->path() + " twice; name each directory once");
+    auto s = open_dir(*dirs_[i]);
+    if (s) continue;
+    // A lock held by another broker and somebody else's files are for the operator; a bad disk is not fatal while others work.
+    if (s.error().code != ErrorCode::kafka_storage_error) return s.error();
+    last = s.error();
+    dirs_[i]->state->fail(s.error());
+  }
+  if (!any_online()) return Error(ErrorCode::kafka_storage_error, "None of the log.dirs can be used: " + last->message);
+  BrokerIdentity identity;
+  const Dir* first = nullptr;
+  for (const auto& dir : dirs_) {
+    if (!dir->meta) continue;
+    if (first != nullptr && (first->meta->broker_id != dir->meta->broker_id || first->meta->cluster_id != dir->meta->cluster_id))
+      return Error(ErrorCode::invalid_config, fmt::format("{} and {} belong to different brokers or clusters (see meta.properties in both: broker.id {} and {}, cluster.id {} and {}); "
+                                                          "take the one that is not this broker's out of log.dirs",
+                                                          first->state->path(), dir->state->path(), first->meta->broker_id.value_or(-1), dir->meta->broker_id.value_or(-1),
+                                                          first->meta->cluster_id.value_or("none"), dir->meta->cluster_id.value_or("none")));
+    if (first == nullptr) first = dir.get();
+  }
+  if (first != nullptr) {
+    if (first->meta->broker_id) identity.broker_id = BrokerId(*first->meta->broker_id);
+    identity.cluster_id = first->meta->cluster_id;
+  }
+  return identity;
+}
+
+Status LogManagerImpl::write_identity(BrokerId broker_id, const std::string& cluster_id) {
+  for (const auto& dir : dirs_) {
+    if (!dir->meta) continue;
+    if (dir->meta->cluster_id && *dir->meta->cluster_id != cluster_id)
+      return Error(ErrorCode::inconsistent_cluster_id,
+                   fmt::format("The Cluster ID {} doesn't match stored clusterId {} in {}/{}. The broker is trying to join the wrong cluster. Configured zookeeper.connect may be "
+                               "wrong, or log.dirs names another broker's directory",
+                               cluster_id, *dir->meta->cluster_id, dir->state->path(), kMetaPropertiesFile));
+    if (dir->meta->broker_id && *dir->meta->broker_id != broker_id.value())
+      return Error(ErrorCode::inconsistent_cluster_id,
+                   fmt::format("Configured broker.id {} doesn't match stored broker.id {} in {}/{}. If you moved your data, make sure your configured broker.id matches. If you "
+                               "intend to create a new broker, use an empty directory in log.dirs",
+                               broker_id, *dir->meta->broker_id, dir->state->path(), kMetaPropertiesFile));
+  }
+  for (const auto& dir : dirs_) {
+    if (!dir->state->online()) continue;
+    if (dir->meta && dir->meta->broker_id && dir->meta->cluster_id) continue;
+    dir->meta = MetaProperties{broker_id.value(), cluster_id};
+    if (auto s = write_atomically(seams_.disk, dir->state->path() + "/" + kMetaPropertiesFile, format_meta_properties(*dir->meta, seams_.clock.wall_ms())); !s) {
+      dir->state->fail(s.error());
+      if (!any_online()) return s;
+    }
+  }
+  return {};
+}
+
+bool LogManagerImpl::any_online() const {
+  return std::any_of(dirs_.begin(), dirs_.end(), [](const auto& d) { return d->state->online(); });
+}
+
+LogEnvironment LogManagerImpl::environment(const Dir& dir) {
+  return LogEnvironment{cache_, seams_.clock, seams_.random, jobs_, dir.state, deletion_, config_.producer_id_expiration_ms};
+}
+
+std::shared_ptr<const config::LogConfig> LogManagerImpl::default_config() const {
+  const std::shared_lock lock(logs_mutex_);
+  return default_config_;
+}
+
+void LogManagerImpl::update_default_config(std::shared_ptr<const config::LogConfig> config) {
+  const std::unique_lock lock(logs_mutex_);
+  default_config_ = std::move(config);
+}
+
+std::shared_ptr<Log> LogManagerImpl::get(TopicPartitionView tp) const {
+  const std::shared_lock lock(logs_mutex_);
+  const auto it = logs_.find(tp);
+  return it == logs_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<UnifiedLog>> LogManagerImpl::logs() const {
+  const std::shared_lock lock(logs_mutex_);
+  std::vector<std::shared_ptr<UnifiedLog>> list;
+  list.reserve(logs_.size());
+  for (const auto& [tp, log] : logs_) list.push_back(log);
+  return list;
+}
+
+std::vector<std::shared_ptr<Log>> LogManagerImpl::all_logs() const {
+  const std::shared_lock lock(logs_mutex_);
+  std::vector<std::shared_ptr<Log>> list;
+  list.reserve(logs_.size());
+  for (const auto& [tp, log] : logs_) list.push_back(log);
+  return list;
+}
+
+Result<std::shared_ptr<Log>> LogManagerImpl::get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) {
+  const auto with_id = [&](std::shared_ptr<UnifiedLog> log) -> Result<std::shared_ptr<Log>> {
+    if (!log->environment().dir->online()) return log->environment().dir->offline_error();
+    if (!id.is_zero())
+      if (auto s = log->assign_topic_id(id); !s) return s.error();
+    return std::static_pointer_cast<Log>(std::move(log));
+  };
+  const auto find = [&]() -> std::shared_ptr<UnifiedLog> {
+    const std::shared_lock lock(logs_mutex_);
+    const auto it = logs_.find(tp);
+    return it == logs_.end() ? nullptr : it->second;
+  };
+  if (auto log = find()) return with_id(std::move(log));
+  const std::lock_guard creating(create_mutex_);
+  if (auto log = find()) return with_id(std::move(log));
+  for (const auto& dir : dirs_)
+    if (!is_new && !dir->state->online())
+      return Error(ErrorCode::kafka_storage_error, fmt::format("Can not create log for {} because log directory {} is offline and may hold it", tp, dir->state->path()));
+  Error last = storage_error("No log directory is online");
+  std::vector<std::pair<std::size_t, Dir*>> candidates;
+  {
+    const std::shared_lock lock(logs_mutex_);
+    for (const auto& dir : dirs_)
+      if (dir->state->online()) candidates.emplace_back(dir->partitions, dir.get());
+  }
+  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [count, dir] : candidates) {
+    const auto path = dir->state->path() + "/" + to_string(TopicPartitionView(tp));
+    auto there = seams_.disk.stat(path);
+    std::shared_ptr<UnifiedLog> log;
+    if (there && *there) {
+      // Left behind by something that this run did not load: its content is kept and checked.
+      MOLDAU_LOG(storage, warn, "The directory {} for the new log of {} is there already; it is recovered", path, tp);
+      auto loaded = load_log(LoadRequest{environment(*dir), tp, path, config, Offset(0), Offset(0), false});
+      if (!loaded) {
+        last = loaded.error();
+        dir->state->fail(last);
+        continue;
+      }
+      log = *loaded;
+    } else {
+      auto s = there ? seams_.disk.make_directory(path, false) : Status(there.error());
+      if (!s) {
+        last = s.error();
+        dir->state->fail(last);
+        continue;
+      }
+      log = create_log(environment(*dir), tp, path, std::move(config));
+    }
+    {
+      const std::unique_lock lock(logs_mutex_);
+      logs_[tp] = log;
+      ++dir->partitions;
+    }
+    MOLDAU_LOG(storage, debug, "Created log for {} in {}", tp, path);
+    return with_id(std::move(log));
+  }
+  return last;
+}
+
+LogManagerImpl::Dir* LogManagerImpl::find_dir(const std::string& path) {
+  for (const auto& dir : dirs_)
+    if (dir->state->path() == path) return dir.get();
+  return nullptr;
+}
+
+Status LogManagerImpl::async_delete(TopicPartitionView tp) {
+  const std::lock_guard creating(create_mutex_);
+  std::shared_ptr<UnifiedLog> log;
+  {
+    const std::unique_lock lock(logs_mutex_);
+    const auto it = logs_.find(tp);
+    if (it == logs_.end()) return Error(ErrorCode::unknown_topic_or_partition, "There is no log of " + to_string(tp));
+    log = it->second;
+    logs_.erase(it);
+    if (auto* dir = find_dir(log->parent_dir())) {
+      --dir->partitions;
+      if (const auto hw = dir->high_watermarks.find(tp); hw != dir->high_watermarks.end()) dir->high_watermarks.erase(hw);
+    }
+  }
+  const auto& state = log->environment().dir;
+  if (!state->online()) return state->offline_error();
+  const auto renamed = state->path() + "/" + delete_dir_name(log->topic_partition(), seams_.random);
+  if (auto s = log->close_and_rename(renamed); !s) {
+    state->fail(s.error());
+    return s;
+  }
+  log->release_descriptors();
+  MOLDAU_LOG(storage, info, "Log for partition {} is renamed to {} and is scheduled for deletion", tp, renamed);
+  deletion_->delete_directory_later(state, renamed, log->config()->file_delete_delay_ms);
+  return {};
+}
+
+std::vector<LogDirInfo> LogManagerImpl::dirs() const {
+  std::vector<LogDirInfo> list;
+  for (const auto& dir : dirs_) {
+    LogDirInfo info;
+    info.path = dir->state->path();
+    info.online = dir->state->online();
+    if (info.online) {
+      if (const auto volume = seams_.disk.volume(info.path)) {
+        info.total_bytes = volume->total_bytes;
+        info.usable_bytes = volume->usable_bytes;
+      }
+    }
+    list.push_back(std::move(info));
+  }
+  return list;
+}
+
+bool LogManagerImpl::is_dir_online(const std::string& path) const {
+  for (const auto& dir : dirs_)
+    if (dir->state->path() == path) return dir->state->online();
+  return false;
+}
+
+std::optional<Offset> LogManagerImpl::checkpointed_high_watermark(TopicPartitionView tp) const {
+  const std::shared_lock lock(logs_mutex_);
+  for (const auto& dir : dirs_) {
+    const auto it = dir->high_watermarks.find(tp);
+    if (it != dir->high_watermarks.end()) return it->second;
+  }
+  return std::nullopt;
+}
+
+void LogManagerImpl::set_dir_failure_handler(std::function<void(const std::string& dir)> handler) {
+  const std::lock_guard lock(handler_mutex_);
+  dir_failure_handler_ = std::move(handler);
+}
+
+void LogManagerImpl::shutdown() {
+  if (std::exchange(stopped_, true)) return;
+  if (tasks_) tasks_->stop();
+  jobs_->drain();
+  const auto all = logs();
+  MOLDAU_LOG(storage, info, "Shutting down: flushing and closing {} logs", all.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (auto i = next++; i < all.size(); i = next++)
+      if (auto s = all[i]->close(true); !s && all[i]->environment().dir->online()) all[i]->environment().dir->fail(s.error());
+  };
+  {
+    std::vector<std::jthread> threads;
+    const auto n = std::min(kCloseThreads, all.size() / 16);
+    for (std::size_t i = 0; i < n; ++i) threads.emplace_back(work);
+    work();
+  }
+  jobs_->drain();
+  checkpoint_recovery_points();
+  checkpoint_log_starts();
+  checkpoint_high_watermarks();
+  for (const auto& dir : dirs_) {
+    if (!dir->state->online() || !dir->loaded) continue;
+    // Last, so that it vouches for all that came before.
+    if (auto s = write_atomically(seams_.disk, dir->state->path() + "/" + kCleanShutdownFile, clean_shutdown_content()); !s) dir->state->fail(s.error());
+  }
+  for (const auto& dir : dirs_) dir->lock.reset();
+  MOLDAU_LOG(storage, info, "Shutdown of the logs complete");
+}
+
+}  // namespace moldau::storage

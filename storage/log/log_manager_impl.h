@@ -1,0 +1,120 @@
+// LogManagerImpl: the LogManager on a Disk. Its housekeeping runs are public, so that tests and the simulator drive them by hand.
+#pragma once
+
+#include <list>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "storage/checkpoint/metadata_files.h"
+#include "storage/checkpoint/offset_checkpoint.h"
+#include "storage/log/log_dir_names.h"
+#include "storage/log/log_environment.h"
+#include "storage/log/log_manager.h"
+#include "storage/log/periodic_tasks.h"
+#include "storage/log/unified_log.h"
+
+namespace moldau::storage {
+
+/// What vanishes later: segments by name `.deleted`, directories by name `-delete`. Thread-safe.
+class DeletionQueue final : public DelayedDeletion {
+ public:
+  explicit DeletionQueue(const Clock& clock) : clock_(clock) {}
+  void delete_later(std::shared_ptr<LogSegment> segment, std::int64_t delay_ms) override;
+  void delete_directory_later(std::shared_ptr<LogDirState> dir, std::string path, std::int64_t delay_ms);
+  /// Removes what is due. Blocking.
+  void run_due(Disk& disk);
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct Item {
+    std::int64_t due_ms;
+    std::shared_ptr<LogSegment> segment;
+    std::shared_ptr<LogDirState> dir;
+    std::string path;
+  };
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::list<Item> items_;
+};
+
+class LogManagerImpl final : public LogManager {
+ public:
+  LogManagerImpl(LogManagerConfig config, std::shared_ptr<const config::LogConfig> default_config, Seams seams);
+  ~LogManagerImpl() override;
+
+  Result<BrokerIdentity> open_dirs() override;
+  Status write_identity(BrokerId broker_id, const std::string& cluster_id) override;
+  Status load_logs(const std::function<std::shared_ptr<const config::LogConfig>(const std::string& topic)>& topic_configs,
+                   const std::function<void(std::size_t, std::size_t)>& progress) override;
+  void start() override;
+  void shutdown() override;
+  [[nodiscard]] std::shared_ptr<Log> get(TopicPartitionView tp) const override;
+  [[nodiscard]] std::vector<std::shared_ptr<Log>> all_logs() const override;
+  Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) override;
+  Status async_delete(TopicPartitionView tp) override;
+  [[nodiscard]] std::vector<LogDirInfo> dirs() const override;
+  [[nodiscard]] bool is_dir_online(const std::string& dir) const override;
+  void update_default_config(std::shared_ptr<const config::LogConfig> config) override;
+  [[nodiscard]] std::optional<Offset> checkpointed_high_watermark(TopicPartitionView tp) const override;
+  void set_dir_failure_handler(std::function<void(const std::string& dir)> handler) override;
+
+  // ---- housekeeping ----
+  Awaitable<void> run_retention();
+  /// flush.ms: syncs logs that have waited long enough. Blocking.
+  void run_flush();
+  void checkpoint_recovery_points();
+  void checkpoint_log_starts();
+  void checkpoint_high_watermarks();
+  void expire_producers();
+  void run_deletions() { deletion_->run_due(seams_.disk); }
+  [[nodiscard]] const DeletionQueue& deletions() const noexcept { return *deletion_; }
+  [[nodiscard]] FileCache& file_cache() noexcept { return cache_; }
+
+ private:
+  struct Dir {
+    std::shared_ptr<LogDirState> state;
+    std::unique_ptr<FileLock> lock;
+    std::optional<MetaProperties> meta;
+    bool clean_shutdown = false;
+    bool loaded = false;
+    OffsetMap recovery_points, log_starts, high_watermarks;
+    std::unordered_map<std::string, std::string> written;  ///< checkpoint files as they stand, by name; under checkpoint_mutex_
+    std::size_t partitions = 0;                            ///< under logs_mutex_
+  };
+  struct LoadJob {
+    Dir* dir;
+    std::string name;
+    TopicPartition partition;
+  };
+
+  Status open_dir(Dir& dir);
+  Result<std::vector<LoadJob>> scan_dir(Dir& dir);
+  Status read_checkpoints(Dir& dir);
+  void load_one(const LoadJob& job, const std::function<std::shared_ptr<const config::LogConfig>(const std::string&)>& topic_configs);
+  LogEnvironment environment(const Dir& dir);
+  [[nodiscard]] std::vector<std::shared_ptr<UnifiedLog>> logs() const;
+  void checkpoint(const char* file, const std::function<std::optional<Offset>(const UnifiedLog&)>& offset);
+  [[nodiscard]] Dir* find_dir(const std::string& path);
+  [[nodiscard]] bool any_online() const;
+  [[nodiscard]] std::shared_ptr<const config::LogConfig> default_config() const;
+
+  const LogManagerConfig config_;
+  Seams seams_;
+  FileCache cache_;
+  std::shared_ptr<BackgroundJobs> jobs_;
+  std::shared_ptr<DeletionQueue> deletion_;
+  std::vector<std::unique_ptr<Dir>> dirs_;  // fixed after construction
+  std::unique_ptr<PeriodicTasks> tasks_;
+  bool stopped_ = false;
+
+  mutable std::shared_mutex logs_mutex_;
+  std::unordered_map<TopicPartition, std::shared_ptr<UnifiedLog>, TopicPartitionHash, TopicPartitionEqual> logs_;
+  std::shared_ptr<const config::LogConfig> default_config_;  // under logs_mutex_
+  std::mutex create_mutex_;
+  std::mutex checkpoint_mutex_;
+  mutable std::mutex handler_mutex_;
+  std::function<void(const std::string&)> dir_failure_handler_;
+};
+
+}  // namespace moldau::storage

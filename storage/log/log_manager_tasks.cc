@@ -1,0 +1,139 @@
+// LogManagerImpl's housekeeping: retention, flush.ms, checkpoints, producer expiry, delayed deletion.
+#include <algorithm>
+
+#include "protocol/base/format.h"
+#include "protocol/base/log.h"
+#include "storage/io/disk.h"
+#include "storage/log/log_manager_impl.h"
+
+namespace moldau::storage {
+
+void DeletionQueue::delete_later(std::shared_ptr<LogSegment> segment, std::int64_t delay_ms) {
+  const std::lock_guard lock(mutex_);
+  items_.push_back(Item{clock_.wall_ms() + delay_ms, std::move(segment), nullptr, {}});
+}
+
+void DeletionQueue::delete_directory_later(std::shared_ptr<LogDirState> dir, std::string path, std::int64_t delay_ms) {
+  const std::lock_guard lock(mutex_);
+  items_.push_back(Item{clock_.wall_ms() + delay_ms, nullptr, std::move(dir), std::move(path)});
+}
+
+std::size_t DeletionQueue::size() const {
+  const std::lock_guard lock(mutex_);
+  return items_.size();
+}
+
+void DeletionQueue::run_due(Disk& disk) {
+  std::list<Item> due;
+  {
+    const auto now = clock_.wall_ms();
+    const std::lock_guard lock(mutex_);
+    for (auto it = items_.begin(); it != items_.end();) {
+      const auto next = std::next(it);
+      if (it->due_ms <= now) due.splice(due.end(), items_, it);
+      it = next;
+    }
+  }
+  std::string synced;
+  for (auto& item : due) {
+    if (item.segment) {
+      // Its directory may be gone by now, with all in it.
+      if (auto s = item.segment->remove_files(); !s) MOLDAU_LOG(storage, warn, "A deleted segment could not be removed: {}", s.error().message);
+      continue;
+    }
+    if (!item.dir->online()) continue;
+    // The new name must be durable before the content goes, or a crash would show a topic with half of its files.
+    if (synced != item.dir->path()) {
+      synced = item.dir->path();
+      if (auto s = disk.sync_directory(synced); !s) {
+        item.dir->fail(s.error());
+        continue;
+      }
+    }
+    if (auto s = remove_tree(disk, item.path); !s) {
+      item.dir->fail(s.error());
+    } else {
+      MOLDAU_LOG(storage, info, "Deleted {}", item.path);
+    }
+  }
+}
+
+void LogManagerImpl::start() {
+  using std::chrono::milliseconds;
+  tasks_ = std::make_unique<PeriodicTasks>(seams_.background);
+  const milliseconds first(config_.initial_task_delay_ms);
+  const auto blocking = [](auto work) {
+    return [work]() -> Awaitable<void> {
+      work();
+      co_return;
+    };
+  };
+  tasks_->add("log retention", first, milliseconds(config_.retention_check_interval_ms), [this] { return run_retention(); });
+  if (config_.flush_check_interval_ms < INT64_MAX)
+    tasks_->add("log flusher", milliseconds(config_.flush_check_interval_ms), milliseconds(config_.flush_check_interval_ms), blocking([this] { run_flush(); }));
+  tasks_->add("recovery point checkpoint", first, milliseconds(config_.recovery_point_checkpoint_ms), blocking([this] { checkpoint_recovery_points(); }));
+  tasks_->add("log start checkpoint", first, milliseconds(config_.log_start_checkpoint_ms), blocking([this] { checkpoint_log_starts(); }));
+  tasks_->add("high watermark checkpoint", milliseconds(config_.high_watermark_checkpoint_ms), milliseconds(config_.high_watermark_checkpoint_ms),
+              blocking([this] { checkpoint_high_watermarks(); }));
+  tasks_->add("producer id expiry", milliseconds(config_.producer_id_expiration_check_ms), milliseconds(config_.producer_id_expiration_check_ms),
+              blocking([this] { expire_producers(); }));
+  tasks_->add("file deletion", milliseconds(1000), milliseconds(1000), blocking([this] { run_deletions(); }));
+}
+
+Awaitable<void> LogManagerImpl::run_retention() {
+  std::size_t total = 0;
+  for (const auto& log : logs()) {
+    auto removed = co_await log->delete_old_segments();
+    if (removed) total += *removed;
+  }
+  if (total > 0) {
+    MOLDAU_LOG(storage, info, "Retention removed {} segments", total);
+    checkpoint_log_starts();
+  }
+}
+
+void LogManagerImpl::run_flush() {
+  const auto now = seams_.clock.wall_ms();
+  for (const auto& log : logs()) {
+    if (log->recovery_point() >= log->log_end_offset() || now - log->last_flush_ms() < log->config()->flush_ms) continue;
+    if (auto s = log->flush_blocking(); !s) log->environment().dir->fail(s.error());
+  }
+}
+
+void LogManagerImpl::checkpoint(const char* file, const std::function<std::optional<Offset>(const UnifiedLog&)>& offset) {
+  const auto all = logs();
+  const std::lock_guard lock(checkpoint_mutex_);
+  for (const auto& dir : dirs_) {
+    if (!dir->state->online() || !dir->loaded) continue;
+    OffsetMap offsets;
+    for (const auto& log : all)
+      if (log->environment().dir == dir->state)
+        if (const auto o = offset(*log)) offsets[log->topic_partition()] = *o;
+    auto text = format_offset_checkpoint(offsets);
+    auto& written = dir->written[file];
+    if (written == text) continue;
+    if (auto s = write_atomically(seams_.disk, dir->state->path() + "/" + file, text); !s) {
+      dir->state->fail(s.error());
+      continue;
+    }
+    written = std::move(text);
+  }
+}
+
+void LogManagerImpl::checkpoint_recovery_points() {
+  checkpoint(kRecoveryPointFile, [](const UnifiedLog& log) { return std::optional(log.recovery_point()); });
+}
+
+void LogManagerImpl::checkpoint_log_starts() {
+  checkpoint(kLogStartFile, [](const UnifiedLog& log) { return log.log_start_to_checkpoint(); });
+}
+
+void LogManagerImpl::checkpoint_high_watermarks() {
+  checkpoint(kHighWatermarkFile, [](const UnifiedLog& log) { return std::optional(log.high_watermark()); });
+}
+
+void LogManagerImpl::expire_producers() {
+  for (const auto& log : logs()) log->expire_producers();
+}
+
+}  // namespace moldau::storage

@@ -1,0 +1,217 @@
+// UnifiedLog: the Log on a Disk (Kafka 3.9 UnifiedLog and LocalLog).
+//
+// Locks and threads:
+//   append_lock_  async FIFO: whoever appends, rolls, truncates or removes segments holds it; I/O of writers happens under it
+//   mutex_        short, never over I/O: offsets, segment list, producer state, recent batches
+//   flush_mutex_  held by the one background thread that syncs
+// Invariants:
+//   1. log start <= last stable offset <= high watermark <= log end; the first segment's base <= log start unless the log is being truncated
+//   2. log_end_, end_position_ and segments_ change together under mutex_: bytes beyond end_position_ are not visible
+//   3. recovery_point_ <= log end; all below it is on the disk, with indexes, epochs and producer snapshots that belong to it
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <list>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "storage/epoch/leader_epoch_file_cache.h"
+#include "storage/io/fifo_lock.h"
+#include "storage/log/log.h"
+#include "storage/log/log_environment.h"
+#include "storage/log/segment_list.h"
+#include "storage/producer_state/producer_snapshots.h"
+#include "storage/producer_state/producer_state_manager.h"
+
+namespace moldau::storage {
+
+class PreparedBatch;
+
+/// What loading found; the log takes it over.
+struct LoadedLog {
+  std::vector<std::shared_ptr<LogSegment>> segments;
+  Offset log_start{0};
+  Offset log_end{0};
+  Offset recovery_point{0};
+  std::vector<EpochEntry> epochs;
+  bool epochs_dirty = false;
+  std::optional<TopicId> topic_id;
+  std::vector<Offset> snapshots;
+};
+
+class UnifiedLog final : public Log, public std::enable_shared_from_this<UnifiedLog> {
+ public:
+  UnifiedLog(LogEnvironment env, TopicPartition tp, std::shared_ptr<DirPath> dir, std::shared_ptr<const config::LogConfig> config, LoadedLog loaded,
+             ProducerStateManager producers);
+  ~UnifiedLog() override;
+
+  // ---- Log ----
+  [[nodiscard]] const TopicPartition& topic_partition() const noexcept override { return tp_; }
+  [[nodiscard]] TopicId topic_id() const override;
+  Status assign_topic_id(TopicId id) override;
+  [[nodiscard]] const std::string& parent_dir() const noexcept override { return env_.dir->path(); }
+  [[nodiscard]] std::shared_ptr<const config::LogConfig> config() const override;
+  void update_config(std::shared_ptr<const config::LogConfig> config) override;
+  Awaitable<AppendResult<LogAppendInfo>> append_as_leader(LeaderAppend append) override;
+  Awaitable<AppendResult<LogAppendInfo>> append_as_follower(Bytes records) override;
+  Result<FetchDataInfo> read(Offset start, std::int32_t max_bytes, FetchIsolation isolation, bool min_one_batch) const override;
+  Result<std::optional<TimestampAndOffset>> offset_by_timestamp(std::int64_t timestamp) const override;
+  Result<std::vector<Offset>> legacy_offsets_before(std::int64_t timestamp, std::int32_t max) const override;
+  [[nodiscard]] Offset log_start_offset() const noexcept override { return Offset(log_start_seen_.load(std::memory_order_acquire)); }
+  [[nodiscard]] Offset log_end_offset() const noexcept override { return Offset(log_end_seen_.load(std::memory_order_acquire)); }
+  [[nodiscard]] Offset high_watermark() const noexcept override { return Offset(high_watermark_seen_.load(std::memory_order_acquire)); }
+  [[nodiscard]] Offset last_stable_offset() const noexcept override { return Offset(last_stable_seen_.load(std::memory_order_acquire)); }
+  [[nodiscard]] LogOffsets offsets() const noexcept override;
+  [[nodiscard]] Offset durable_end_offset() const noexcept override;
+  Offset update_high_watermark(Offset to) override;
+  bool maybe_increment_high_watermark(Offset to) override;
+  Result<bool> maybe_increment_log_start_offset(Offset to) override;
+  void assign_epoch_start(LeaderEpoch epoch, Offset start) override;
+  [[nodiscard]] LeaderEpoch latest_epoch() const override;
+  [[nodiscard]] std::pair<LeaderEpoch, Offset> end_offset_for_epoch(LeaderEpoch requested) const override;
+  [[nodiscard]] LeaderEpoch epoch_for_offset(Offset offset) const override { return epochs_.epoch_for(offset); }
+  Awaitable<Result<bool>> truncate_to(Offset offset) override;
+  Awaitable<Status> truncate_fully_and_start_at(Offset offset) override;
+  [[nodiscard]] std::vector<ActiveProducer> active_producers() const override;
+  [[nodiscard]] std::int64_t size_bytes() const override;
+  [[nodiscard]] std::size_t segment_count() const override;
+  Awaitable<Status> flush(Offset offset) override;
+  void set_listener(LogOffsetsListener* listener) noexcept override { listener_.store(listener, std::memory_order_release); }
+
+  // ---- for LogManager, the cleaner and tools ----
+  [[nodiscard]] std::shared_ptr<const SegmentList> segments() const;
+  [[nodiscard]] const LogEnvironment& environment() const noexcept { return env_; }
+  [[nodiscard]] std::string dir() const { return dir_->get(); }
+  [[nodiscard]] Offset recovery_point() const;
+  [[nodiscard]] std::int64_t last_flush_ms() const noexcept { return last_flush_ms_.load(); }
+  /// True when the log start lies above the first segment's base: it must stand in the checkpoint.
+  [[nodiscard]] std::optional<Offset> log_start_to_checkpoint() const;
+  /// Retention by log start, size and time; returns the number of segments removed.
+  Awaitable<Result<std::size_t>> delete_old_segments();
+  /// Starts a new segment if the active one has records.
+  Awaitable<Status> roll_now();
+  std::size_t expire_producers();
+  /// All to the disk up to the log end. Blocking.
+  Status flush_blocking();
+  /// Producer snapshot, flush, trim, close. Blocking. REQUIRES: nobody appends any more.
+  Status close(bool flush_to_disk);
+  /// Renames the directory and refuses all further appends; slices that are being read go on. Blocking.
+  Status close_and_rename(const std::string& new_path);
+  [[nodiscard]] bool closed() const noexcept { return closed_; }
+  void release_descriptors();
+
+ private:
+  struct Recent {
+    Offset base;
+    Offset last;
+    std::uint64_t position = 0;
+    std::uint32_t size = 0;
+  };
+  /// The newest batches of the active segment, so that readers at the log end need no file access to find theirs.
+  struct RecentRing {
+    static constexpr std::size_t kSize = 16;
+    std::array<Recent, kSize> entries;
+    std::size_t next = 0;
+    std::size_t count = 0;
+    std::uint64_t first_position = 0;  ///< where this process began to write in the segment
+  };
+  struct View {
+    std::shared_ptr<const SegmentList> segments;
+    Offset log_start, log_end, bound;
+    std::uint64_t end_position = 0;
+    std::optional<Recent> start_batch;           ///< found in the ring
+    std::optional<std::uint64_t> bound_position; ///< position of `bound` in the active segment
+    std::uint64_t hot_from = UINT64_MAX;         ///< bytes of the active segment from here on were written lately
+  };
+
+  // append
+  [[nodiscard]] std::optional<AppendError> refusal() const;
+  AppendResult<LogAppendInfo> append_prepared(PreparedBatch& prepared, const LeaderAppend& append, const config::LogConfig& config);
+  AppendResult<LogAppendInfo> append_replicated(Bytes records, const config::LogConfig& config);
+  Status write_batches(const LogSegment::Append& append, Offset first_offset, const config::LogConfig& config);
+  Status write_txn_index(const std::vector<CompletedTxn>& completed);
+  void publish(Offset log_end, Bytes appended, std::uint64_t position, const std::shared_ptr<LogSegment>& segment);
+  [[nodiscard]] bool flush_due(const config::LogConfig& config) const;
+  [[nodiscard]] AppendError failed(const Error& error) const;
+  /// A failing disk takes its directory offline, unless the log is being closed.
+  void report(const Error& error) const;
+
+  // changes; REQUIRE append_lock_
+  Result<bool> maybe_roll(const LogSegment::Append& append, Offset first_offset, const config::LogConfig& config);
+  Status roll(Offset expected_base);
+  Status do_truncate_to(Offset offset);
+  Status do_truncate_fully(Offset offset);
+  Status rebuild_producers(Offset end);
+  Result<std::size_t> remove_segments_while(const std::function<Result<bool>(const LogSegment&, const LogSegment*)>& predicate, const char* reason);
+  void delete_segments(const std::vector<std::shared_ptr<LogSegment>>& segments);
+  void set_segments(std::vector<std::shared_ptr<LogSegment>> segments);
+  std::shared_ptr<LogSegment> make_segment(Offset base);
+
+  // reads
+  [[nodiscard]] View view(Offset start, FetchIsolation isolation) const;
+  Status collect_aborted(const View& view, std::size_t segment, const FetchDataInfo& info, std::vector<AbortedTxn>& out) const;
+
+  // flush
+  void sync_loop();
+  Status flush_up_to(Offset target);
+  void schedule_metadata_write();
+  Status write_topic_id(bool sync);
+  Status write_epochs(bool sync);
+  Status sync_metadata_files();
+  Status take_snapshot();
+  void wake_flushed(const std::optional<Error>& error, Offset up_to);
+  void lock_appends_blocking();
+
+  void refresh_seen();  ///< REQUIRES mutex_: copies offsets to the atomics
+  [[nodiscard]] Offset last_stable_locked() const;
+  void notify_log_end();
+
+  LogEnvironment env_;
+  const TopicPartition tp_;
+  const std::shared_ptr<DirPath> dir_;
+  LeaderEpochFileCache epochs_;
+  ProducerSnapshots snapshots_;  // under append_lock_ (or loading, closing)
+  FifoLock append_lock_;
+  std::atomic<bool> closed_{false};
+  std::atomic<LogOffsetsListener*> listener_{nullptr};
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const config::LogConfig> config_;
+  std::shared_ptr<const SegmentList> segments_;
+  ProducerStateManager producers_;
+  Offset log_start_{0};
+  Offset log_end_{0};
+  Offset high_watermark_{0};
+  Offset recovery_point_{0};
+  std::uint64_t end_position_ = 0;
+  std::uint64_t truncations_ = 0;
+  std::unique_ptr<RecentRing> recent_;
+  TopicId topic_id_;
+
+  std::atomic<std::int64_t> log_start_seen_{0}, log_end_seen_{0}, high_watermark_seen_{0}, last_stable_seen_{0}, recovery_point_seen_{0};
+
+  std::mutex files_mutex_;  ///< serialises writes of partition.metadata and leader-epoch-checkpoint
+  std::atomic<bool> topic_id_dirty_{false};
+  std::atomic<bool> metadata_job_pending_{false};
+  bool topic_id_unsynced_ = false;      // under files_mutex_
+  bool epochs_unsynced_ = false;        // under files_mutex_
+  std::atomic<bool> dir_dirty_{false};  ///< names in the directory that are not durable
+  bool parent_synced_ = false;          // under flush_mutex_
+  std::mutex flush_mutex_;
+  std::atomic<std::int64_t> last_flush_ms_{0};
+  std::vector<Offset> unsynced_snapshots_;  // under flush_list_mutex_
+  std::mutex flush_list_mutex_;
+
+  struct FlushWaiter {
+    Offset offset;
+    std::optional<Error>* result;
+    std::unique_ptr<Waiter> waiter;
+  };
+  std::mutex sync_mutex_;
+  bool sync_running_ = false;
+  std::list<FlushWaiter> sync_waiters_;
+};
+
+}  // namespace moldau::storage

@@ -1,0 +1,212 @@
+// Durability of UnifiedLog: flush with group commit, the small files, close.
+#include <algorithm>
+
+#include "protocol/base/format.h"
+#include "protocol/base/log.h"
+#include "storage/checkpoint/metadata_files.h"
+#include "storage/log/producer_rebuild.h"
+#include "storage/log/unified_log.h"
+
+namespace moldau::storage {
+
+Awaitable<Status> UnifiedLog::flush(Offset offset) {
+  if (!env_.dir->online()) co_return env_.dir->offline_error();
+  if (recovery_point() >= offset) co_return Status();
+  std::optional<Error> failure;
+  co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
+      [&](auto handler) {
+        bool start = false;
+        {
+          const std::lock_guard lock(sync_mutex_);
+          sync_waiters_.push_back(FlushWaiter{offset, &failure, Waiter::make(std::move(handler))});
+          start = !std::exchange(sync_running_, true);
+        }
+        if (start) env_.jobs->post([self = shared_from_this()] { self->sync_loop(); });
+      },
+      boost::asio::use_awaitable);
+  if (failure) co_return *failure;
+  co_return Status();
+}
+
+void UnifiedLog::wake_flushed(const std::optional<Error>& error, Offset up_to) {
+  std::list<FlushWaiter> done;
+  {
+    const std::lock_guard lock(sync_mutex_);
+    for (auto it = sync_waiters_.begin(); it != sync_waiters_.end();) {
+      const auto next = std::next(it);
+      if (error || it->offset <= up_to) done.splice(done.end(), sync_waiters_, it);
+      it = next;
+    }
+  }
+  for (auto& waiter : done) {
+    *waiter.result = error;
+    waiter.waiter->wake();
+  }
+}
+
+void UnifiedLog::sync_loop() {
+  for (;;) {
+    const auto target = log_end_offset();
+    const auto s = flush_up_to(target);
+    if (!s) report(s.error());
+    // A truncation meanwhile ends the wait too: those records are gone, and the log end below is durable.
+    wake_flushed(s ? std::nullopt : std::optional(s.error()), s ? std::max(target, log_end_offset() <= target ? Offset(INT64_MAX) : target) : target);
+    const std::lock_guard lock(sync_mutex_);
+    if (sync_waiters_.empty()) {
+      sync_running_ = false;
+      return;
+    }
+  }
+}
+
+Status UnifiedLog::flush_up_to(Offset target) {
+  const std::lock_guard flush_lock(flush_mutex_);
+  if (!env_.dir->online()) return env_.dir->offline_error();
+  std::shared_ptr<const SegmentList> list;
+  Offset from;
+  std::uint64_t truncations = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    list = segments_;
+    from = recovery_point_;
+    truncations = truncations_;
+  }
+  if (from >= target) return {};
+  if (auto s = sync_metadata_files(); !s) return s;
+  const auto dir = dir_->get();
+  std::vector<Offset> snapshots;
+  {
+    const std::lock_guard lock(flush_list_mutex_);
+    snapshots.swap(unsynced_snapshots_);
+  }
+  for (const auto offset : snapshots)
+    if (auto s = snapshots_.sync(dir, offset); !s) return s;
+  const auto first = list->floor(from);
+  for (auto i = first == list->size() ? 0 : first; i < list->size() && (*list)[i]->base_offset() < target; ++i)
+    if (auto s = (*list)[i]->sync(i + 1 < list->size()); !s) return s;
+  if (dir_dirty_.exchange(false))
+    if (auto s = env_.disk().sync_directory(dir); !s) return s;
+  if (!parent_synced_) {
+    if (auto s = env_.disk().sync_directory(env_.dir->path()); !s) return s;
+    parent_synced_ = true;
+  }
+  last_flush_ms_ = env_.clock.wall_ms();
+  const std::lock_guard lock(mutex_);
+  if (truncations_ == truncations) {
+    recovery_point_ = std::max(recovery_point_, std::min(target, log_end_));
+    refresh_seen();
+  }
+  return {};
+}
+
+Status UnifiedLog::flush_blocking() { return flush_up_to(log_end_offset()); }
+
+void UnifiedLog::schedule_metadata_write() {
+  if (metadata_job_pending_.exchange(true)) return;
+  env_.jobs->post([self = shared_from_this()] {
+    self->metadata_job_pending_ = false;
+    if (self->closed_ || !self->env_.dir->online()) return;
+    // Once there are durable records their epochs must not get lost behind a half-written file.
+    bool durable_data = false;
+    {
+      const std::lock_guard lock(self->mutex_);
+      durable_data = self->recovery_point_ > self->log_start_;
+    }
+    auto s = self->write_topic_id(false);
+    if (s) s = self->write_epochs(durable_data);
+    if (!s) self->report(s.error());
+  });
+}
+
+Status UnifiedLog::write_topic_id(bool sync) {
+  const std::lock_guard lock(files_mutex_);
+  if (!topic_id_dirty_) return {};
+  if (auto s = write_atomically(env_.disk(), dir_->get() + "/" + kPartitionMetadataFile, format_partition_metadata(topic_id()), sync); !s) return s;
+  topic_id_dirty_ = false;
+  topic_id_unsynced_ = !sync;
+  dir_dirty_ = true;
+  return {};
+}
+
+Status UnifiedLog::write_epochs(bool sync) {
+  const std::lock_guard lock(files_mutex_);
+  const auto entries = epochs_.take_dirty();
+  if (!entries) return {};
+  const auto path = dir_->get() + "/" + LeaderEpochFileCache::kFileName;
+  if (auto s = write_atomically(env_.disk(), path, LeaderEpochFileCache::format(*entries), sync); !s) {
+    epochs_.mark_dirty();
+    return s;
+  }
+  epochs_unsynced_ = !sync;
+  dir_dirty_ = true;
+  return {};
+}
+
+Status UnifiedLog::sync_metadata_files() {
+  if (auto s = write_topic_id(true); !s) return s;
+  if (auto s = write_epochs(true); !s) return s;
+  const std::lock_guard lock(files_mutex_);
+  const auto sync_file = [&](const char* name) -> Status {
+    auto file = env_.disk().open(dir_->get() + "/" + name, OpenMode::write);
+    if (!file) return file.error();
+    return (*file)->sync();
+  };
+  if (std::exchange(topic_id_unsynced_, false))
+    if (auto s = sync_file(kPartitionMetadataFile); !s) return s;
+  if (std::exchange(epochs_unsynced_, false))
+    if (auto s = sync_file(LeaderEpochFileCache::kFileName); !s) return s;
+  return {};
+}
+
+Status UnifiedLog::take_snapshot() {
+  std::string bytes;
+  Offset at;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!producers_.snapshot_due()) return {};
+    at = producers_.map_end();
+    bytes = encode_producer_snapshot(producers_.entries());
+  }
+  if (auto s = snapshots_.write(dir_->get(), at, bytes, false); !s) return s;
+  dir_dirty_ = true;
+  {
+    const std::lock_guard lock(flush_list_mutex_);
+    unsynced_snapshots_.push_back(at);
+  }
+  const std::lock_guard lock(mutex_);
+  producers_.set_last_snapshot(at);
+  return {};
+}
+
+Status UnifiedLog::close(bool flush_to_disk) {
+  closed_ = true;
+  lock_appends_blocking();
+  const FifoLock::Guard guard(append_lock_);
+  if (!env_.dir->online()) {
+    release_descriptors();
+    return env_.dir->offline_error();
+  }
+  if (auto s = take_snapshot(); !s) return s;
+  if (flush_to_disk) {
+    if (auto s = flush_blocking(); !s) return s;
+  }
+  // A log without records has not been flushed: its small files are written at least.
+  if (auto s = write_topic_id(false); !s) return s;
+  if (auto s = write_epochs(false); !s) return s;
+  for (const auto& segment : *segments_)
+    if (auto s = segment->close(); !s) return s;
+  return {};
+}
+
+Status UnifiedLog::close_and_rename(const std::string& new_path) {
+  closed_ = true;
+  lock_appends_blocking();
+  const FifoLock::Guard guard(append_lock_);
+  const std::lock_guard flush_lock(flush_mutex_);
+  const std::lock_guard files_lock(files_mutex_);
+  if (auto s = env_.disk().rename(dir_->get(), new_path); !s) return s;
+  dir_->set(new_path);
+  return {};
+}
+
+}  // namespace moldau::storage
