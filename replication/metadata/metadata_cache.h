@@ -66,6 +66,7 @@ class MetadataCache {
   /// Called after each apply, on the writer's thread. REQUIRES: added before the first apply.
   void add_listener(std::function<void(const MetadataDelta&, const MetadataImage&)> listener) { listeners_.push_back(std::move(listener)); }
 
+  /// REQUIRES: the caller runs on a single-threaded executor or a strand.
   /// Waits until `predicate` holds for the image; false when `timeout` passed first. The predicate runs on the caller's and on the writer's thread.
   Awaitable<bool> wait_until(std::function<bool(const MetadataImage&)> predicate, Millis timeout);
   /// Waits until a topic's partitions [0, count) all have a live leader.
