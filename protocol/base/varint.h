@@ -55,6 +55,13 @@ inline std::byte* write_varlong(std::byte* p, std::int64_t v) noexcept { return 
       out = first;
       return p + 1;
     }
+    if (end - p >= 2) [[likely]] {
+      const auto second = std::to_integer<std::uint32_t>(p[1]);
+      if (second < 0x80) [[likely]] {
+        out = (first & 0x7F) | second << 7;
+        return p + 2;
+      }
+    }
   }
   std::uint32_t value = 0;
   for (int shift = 0; shift < 35; shift += 7) {
@@ -71,6 +78,23 @@ inline std::byte* write_varlong(std::byte* p, std::int64_t v) noexcept { return 
 
 /// Reads an unsigned varint of at most 64 bits from [p, end).
 [[nodiscard]] inline const std::byte* read_unsigned_varlong(const std::byte* p, const std::byte* end, std::uint64_t& out) noexcept {
+  if (end - p >= 3) [[likely]] {
+    const auto first = std::to_integer<std::uint64_t>(p[0]);
+    if (first < 0x80) {
+      out = first;
+      return p + 1;
+    }
+    const auto second = std::to_integer<std::uint64_t>(p[1]);
+    if (second < 0x80) {
+      out = (first & 0x7F) | second << 7;
+      return p + 2;
+    }
+    const auto third = std::to_integer<std::uint64_t>(p[2]);
+    if (third < 0x80) {
+      out = (first & 0x7F) | (second & 0x7F) << 7 | third << 14;
+      return p + 3;
+    }
+  }
   std::uint64_t value = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     if (p == end) return nullptr;
