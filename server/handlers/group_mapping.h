@@ -27,7 +27,7 @@ inline Bytes borrowed_bytes(Arena& arena, const std::string& bytes) { return are
 /// An address as Java's InetAddress.toString writes it, which is what group members carry: "/127.0.0.1", "/0:0:0:0:0:0:0:1".
 std::string java_client_host(std::string_view host);
 
-/// Operations on a group that Kafka names when nobody is refused anything: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS as bits.
+/// Operations on a group that Kafka names when nobody is refused anything: READ, DELETE, DESCRIBE as bits.
 inline constexpr std::int32_t kAllGroupOperations = 1 << 3 | 1 << 6 | 1 << 8;
 
 }  // namespace moldau::server
