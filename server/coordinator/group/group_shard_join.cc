@@ -191,8 +191,10 @@ void GroupShard::rejoin_static_member(GroupMetadata& g, const std::string& old_i
   // Whoever still waits under the old id is a duplicate: fence it at once.
   answer_join(g, old_member, JoinResult::failure(old_id, ErrorCode::fenced_instance_id), fx);
   answer_sync(old_member, SyncResult::failure(ErrorCode::fenced_instance_id), fx);
+  const bool owes_sync = g.pending_sync().contains(old_id);
   g.remove_pending_sync(old_id);
   auto& member = g.replace_static(*req.group_instance_id, old_id, new_id);
+  if (owes_sync) g.add_pending_sync(new_id);
   schedule_session(g, member, req.session_timeout_ms, now);
 
   StaticMemberAppend stored;

@@ -82,6 +82,7 @@ void GroupShard::commit_offsets(RequestId request, CommitRequest req, Now now, E
   const auto producer = commit.commit.producer;
   const AppendId id = append(*g, std::move(records), true, std::move(commit), now, fx);
   const auto& offsets = std::get<CommitAppend>(appends_.at(id).what).commit.offsets;
+  fx.appends.back().is_commit = true;
   if (producer) {
     fx.appends.back().producer = producer;
     g->offsets.prepare_transactional(producer->id, id, offsets);

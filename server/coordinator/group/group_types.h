@@ -244,6 +244,7 @@ struct AppendAction {
   AppendId id = 0;
   std::vector<CoordinatorRecord> records;
   bool all_replicas = true;             ///< acks=-1; else the leader's log is enough and min.insync.replicas is not asked.
+  bool is_commit = false;               ///< Offsets of a commit.
   std::optional<ProducerRef> producer;  ///< A transactional batch.
   std::int64_t timestamp_ms = 0;
 };

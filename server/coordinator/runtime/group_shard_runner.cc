@@ -3,35 +3,17 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "protocol/base/log.h"
-#include "protocol/records/record_batch_builder.h"
+#include "server/coordinator/group/append_batch.h"
 #include "server/coordinator/group/group_loader.h"
 
 namespace moldau::server {
 
 namespace {
-
-Result<protocol::ByteBuffer> build_batch(const AppendAction& action, std::uint8_t codec) {
-  protocol::RecordBatchOptions options;
-  options.codec = static_cast<protocol::Codec>(codec);
-  if (action.producer) {
-    options.producer_id = action.producer->id;
-    options.producer_epoch = action.producer->epoch;
-    options.transactional = true;
-  }
-  std::size_t size = protocol::kBatchHeaderSize;
-  for (const auto& r : action.records)
-    size += protocol::RecordBatchBuilder::record_size_upper_bound(r.key.size(), r.value ? r.value->size() : 0, 0);
-  protocol::RecordBatchBuilder builder(options, size);
-  for (const auto& r : action.records) {
-    std::optional<Bytes> value;
-    if (r.value) value = as_bytes(*r.value);
-    builder.append(action.timestamp_ms, as_bytes(r.key), value);
-  }
-  return builder.build();
-}
-
+/// Appends that one drain does before it lets others run on its thread.
+constexpr int kDrainBurst = 32;
 }  // namespace
 
 GroupShardRunner::GroupShardRunner(std::int32_t partition, GroupShardEnv& env)
@@ -110,7 +92,8 @@ void GroupShardRunner::deliver(Outcome& out, const Executor& executor) {
 
 Awaitable<void> GroupShardRunner::drain() {
   const auto executor = co_await boost::asio::this_coro::executor;
-  for (;;) {
+  for (int done = 1;; ++done) {
+    if (done % kDrainBurst == 0) co_await boost::asio::post(boost::asio::use_awaitable);
     AppendAction action;
     {
       const std::lock_guard lock(mutex_);
@@ -123,7 +106,7 @@ Awaitable<void> GroupShardRunner::drain() {
     }
     CoordinatorLog::Appended appended;
     try {
-      const auto batch = build_batch(action, env_.codec);
+      const auto batch = build_append_batch(action, env_.codec);
       if (batch) {
         appended = co_await env_.log.append(partition_, batch->bytes(), action.all_replicas);
       } else {

@@ -4,6 +4,7 @@
 
 #include "protocol/records/any_batch.h"
 #include "protocol/records/record_batch_builder.h"
+#include "server/coordinator/group/append_batch.h"
 #include "server/coordinator/group/group_records.h"
 #include "tests/unit/server/coordinator/group/shard_driver.h"
 
@@ -157,6 +158,38 @@ TEST_CASE("Records: the same bytes as Apache Kafka's", "[group]") {
   CHECK(!cursor.error());
   CHECK(offsets >= 12);
   CHECK(groups >= 4);
+}
+
+TEST_CASE("Batches: the same bytes as Apache Kafka's", "[group]") {
+  const auto bytes = read_file(golden("consumer_offsets.log"));
+  int batches = 0;
+  protocol::BatchCursor cursor(as_bytes(bytes));
+  while (const auto batch = cursor.next()) {
+    if (batch->is_control_batch()) continue;
+    const auto theirs = batch->v2();
+    AppendAction action;
+    action.timestamp_ms = theirs.base_timestamp();
+    if (theirs.is_transactional()) action.producer = ProducerRef{theirs.producer_id(), theirs.producer_epoch()};
+    auto records = protocol::DeepRecords::open(*batch);
+    REQUIRE(records.has_value());
+    protocol::RecordView record;
+    while (records->next(record)) {
+      CoordinatorRecord r;
+      r.key = as_string(*record.key);
+      if (record.value) r.value = as_string(*record.value);
+      action.is_commit = record.value && std::holds_alternative<OffsetKey>(read_key(*record.key));
+      action.records.push_back(std::move(r));
+    }
+    auto ours = build_append_batch(action, 0);
+    REQUIRE(ours.has_value());
+    const MutableBytes made(ours->data(), ours->size());
+    protocol::batch_header::set_base_offset(made, theirs.base_offset());
+    protocol::batch_header::set_partition_leader_epoch(made, theirs.partition_leader_epoch());
+    INFO("batch at " << theirs.base_offset().value());
+    CHECK(as_string(ours->bytes()) == as_string(theirs.bytes()));
+    ++batches;
+  }
+  CHECK(batches >= 15);
 }
 
 TEST_CASE("Loading: what can't be understood is skipped and never stops it", "[group]") {
