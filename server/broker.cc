@@ -32,6 +32,7 @@
 #include "server/health.h"
 #include "server/http/http_server.h"
 #include "server/http/metrics_text.h"
+#include "server/logging_levels.h"
 #include "server/network/io_threads.h"
 #include "server/network/socket_server.h"
 #include "server/sync_wait.h"
@@ -57,6 +58,7 @@ struct Broker::Parts {
   void make_replicas();
   Status join_cluster();
   void serve();
+  void follow_logging_levels();
   void start_http();
   void stop();
 
@@ -70,6 +72,7 @@ struct Broker::Parts {
   std::unique_ptr<Random> random = make_system_random();
   Health health;
   std::vector<config::MetricFamilyBase::Registration> metrics;
+  config::DynamicConfig::Registration logging_registration;
   boost::asio::thread_pool blocking{kBlockingThreads};
   Executor controller_strand = boost::asio::make_strand(blocking.get_executor());
   Executor config_strand = boost::asio::make_strand(blocking.get_executor());
@@ -277,6 +280,16 @@ replication::znodes::BrokerRegistration Broker::Parts::registration() const {
   return made;
 }
 
+void Broker::Parts::follow_logging_levels() {
+  const auto apply = [](const config::BrokerConfig& cfg) {
+    for (const auto& wrong : apply_logging_levels(cfg.logging_level)) MOLDAU_LOG(config, warn, "{}", wrong);
+  };
+  apply(*settings());
+  logging_registration = config.on_change([apply](const config::BrokerConfig& before, const config::BrokerConfig& after) {
+    if (before.logging_level != after.logging_level) apply(after);
+  });
+}
+
 void Broker::Parts::serve() {
   services.replicas = replicas.get();
   services.metadata = metadata.get();
@@ -327,6 +340,7 @@ Status Broker::start() {
   auto& p = *parts_;
   p.health.set(BrokerState::starting);
   p.metrics = config::register_process_metrics();
+  p.follow_logging_levels();
   p.io = std::make_unique<IoThreads>(static_cast<std::size_t>(p.settings()->io_thread_count()));
   p.start_http();
   if (auto s = p.open_storage(); !s) return s;
