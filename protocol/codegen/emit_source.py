@@ -71,7 +71,8 @@ class Emitter:
             if optional(f):
                 # Present or null: a byte of 1 or -1 in the plain sequence, a varint of 1 or 0 in a tagged field.
                 present = "r.uvarint() > 0" if tagged else "r.struct_present()"
-                return f"{{ if (!({nullable}) || {present}) {f.name}.emplace().decode(r, v, arena); else {f.name}.reset(); }}"
+                # Not emplace(): clang holds a nested struct for not constructible where the outer one's default names it.
+                return f"{{ if (!({nullable}) || {present}) {{ {f.type} e; e.decode(r, v, arena); {f.name} = e; }} else {f.name}.reset(); }}"
             return f"{f.name}.decode(r, v, arena);"
         if f.type in FIXED:
             return f"r.read({f.name});"
