@@ -377,13 +377,17 @@ void ConfigAdmin::on_session_state(SessionState state) {
 }
 
 void ConfigAdmin::schedule() {
-  const std::lock_guard lock(mutex_);
-  if (stopped_) return;
-  again_ = true;
-  if (following_) return;
-  following_ = true;
-  asio::co_spawn(
-      deps_.executor, [self = shared_from_this()]() -> Awaitable<void> { co_await self->follow(); }, asio::detached);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    again_ = true;
+    if (following_) return;
+    following_ = true;
+  }
+  asio::post(deps_.executor, [self = shared_from_this()] {
+    asio::co_spawn(
+        self->deps_.executor, [self]() -> Awaitable<void> { co_await self->follow(); }, asio::detached);
+  });
 }
 
 Awaitable<void> ConfigAdmin::follow() {

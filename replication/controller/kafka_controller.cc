@@ -36,14 +36,18 @@ void KafkaController::start() {
 // ---- event loop ----
 
 void KafkaController::enqueue(std::string name, Event event) {
-  const std::lock_guard lock(mutex_);
-  if (stopping_) return;
-  queue_.emplace_back(std::move(name), std::move(event));
-  if (running_) return;
-  running_ = true;
-  // The loop ends when the queue is empty; stop() waits for it. It holds the controller meanwhile.
-  asio::co_spawn(
-      deps_.executor, [self = shared_from_this()]() -> Awaitable<void> { co_await self->run_events(); }, asio::detached);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    queue_.emplace_back(std::move(name), std::move(event));
+    if (running_) return;
+    running_ = true;
+  }
+  // The loop ends when the queue is empty; stop() waits for it. It holds the controller meanwhile. Posted, as co_spawn may run on this very stack.
+  asio::post(deps_.executor, [self = shared_from_this()] {
+    asio::co_spawn(
+        self->deps_.executor, [self]() -> Awaitable<void> { co_await self->run_events(); }, asio::detached);
+  });
 }
 
 Awaitable<void> KafkaController::run_events() {

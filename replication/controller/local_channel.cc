@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 
 #include <exception>
 
@@ -20,12 +21,14 @@ class LocalChannel final : public BrokerChannel {
   }
 
   void send(ControlRequest request, Completion done) override {
-    const std::lock_guard lock(state_->mutex);
-    state_->queue.emplace_back(std::move(request), std::move(done));
-    if (state_->running) return;
-    state_->running = true;
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->queue.emplace_back(std::move(request), std::move(done));
+      if (state_->running) return;
+      state_->running = true;
+    }
     // Not joined: it owns what it works on, and the receiver's services outlive their executor's last task (the broker stops the pools first).
-    boost::asio::co_spawn(state_->executor, run(state_), boost::asio::detached);
+    boost::asio::post(state_->executor, [state = state_] { boost::asio::co_spawn(state->executor, run(state), boost::asio::detached); });
   }
 
  private:
