@@ -139,7 +139,10 @@ Result<std::optional<TimestampAndOffset>> UnifiedLog::offset_by_timestamp(std::i
   for (std::size_t i = 0; i < segments.size(); ++i) {
     auto largest = segments[i]->largest_timestamp();
     if (!largest) return largest.error();
-    if (*largest >= timestamp) return segments[i]->find_by_timestamp(timestamp, v.log_start, end_of(i));
+    if (*largest < timestamp) continue;
+    // A segment that DeleteRecords emptied may still be there: then the next one has the answer.
+    auto found = segments[i]->find_by_timestamp(timestamp, v.log_start, end_of(i));
+    if (!found || *found) return found;
   }
   return Found();
 }
