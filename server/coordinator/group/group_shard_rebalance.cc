@@ -197,6 +197,8 @@ void GroupShard::fire_sync(GroupMetadata& g, Now now, Effects& fx) {
   const std::vector<std::string> late(g.pending_sync().begin(), g.pending_sync().end());
   for (const auto& id : late) {
     MOLDAU_LOG(group, info, "group {}: member {} did not sync in time and is removed", g.id, id);
+    // A static member may wait for its new id to be stored.
+    if (auto* member = g.find(id)) answer_join(g, *member, JoinResult::failure("", ErrorCode::unknown_member_id), fx);
     g.remove(id);
   }
   prepare_rebalance(g, "members did not sync in time", now, fx);

@@ -218,8 +218,9 @@ void GroupShardRunner::load(std::uint64_t load_id, LeaderEpoch epoch) {
     state_ = State::active;
     take_locked(fx, out);
     const auto took = std::chrono::duration_cast<Millis>(env_.clock.steady() - started).count();
-    MOLDAU_LOG(group, info, "loaded __consumer_offsets-{} in epoch {}: {} groups, {} offsets from {} records in {} ms", partition_, epoch.value(),
-               shard_.group_count(), shard_.offset_count(), loader.records(), took);
+    logger(LogCategory::group)
+        .log(loader.records() > 0 ? spdlog::level::info : spdlog::level::debug, "loaded __consumer_offsets-{} in epoch {}: {} groups, {} offsets from {} records in {} ms",
+             partition_, epoch.value(), shard_.group_count(), shard_.offset_count(), loader.records(), took);
   }
   deliver(out, env_.executor);
 }
@@ -245,7 +246,9 @@ void GroupShardRunner::on_resigned(std::optional<LeaderEpoch> epoch) {
     state_ = State::not_owned;
     ++load_id_;
     ended_while_loading_.clear();
-    MOLDAU_LOG(group, info, "unloading __consumer_offsets-{}: {} groups, {} offsets", partition_, shard_.group_count(), shard_.offset_count());
+    logger(LogCategory::group)
+        .log(shard_.group_count() > 0 ? spdlog::level::info : spdlog::level::debug, "unloading __consumer_offsets-{}: {} groups, {} offsets", partition_,
+             shard_.group_count(), shard_.offset_count());
     Effects fx;
     shard_.unload(fx);
     take_locked(fx, out);

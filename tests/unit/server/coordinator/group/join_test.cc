@@ -289,7 +289,7 @@ TEST_CASE("JoinGroup: group.max.size", "[group]") {
     const auto three = d.join();
     CHECK(d.joined(three).error == ErrorCode::group_max_size_reached);
     CHECK(d.joined(three).member_id.empty());
-    d.advance(10'000);
+    d.advance(5'000);
     CHECK(d.joined(one).error == ErrorCode::none);
     d.sync(d.joined(one).member_id, 1);
     d.sync(d.joined(two).member_id, 1);

@@ -11,7 +11,13 @@
 namespace moldau::server::test {
 namespace {
 
-std::filesystem::path golden(const char* name) { return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / name; }
+std::filesystem::path golden(const std::string& name) {
+  namespace fs = std::filesystem;
+  const auto file = fs::path("tests/unit/server/coordinator/golden") / name;
+  for (auto dir = fs::read_symlink("/proc/self/exe").parent_path(); dir != dir.root_path(); dir = dir.parent_path())
+    if (fs::exists(dir / file)) return dir / file;
+  return file;
+}
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);

@@ -192,7 +192,7 @@ class Schedule {
     }
     REQUIRE(awaiting == g->awaiting_join_count());
     REQUIRE(statics == g->static_member_count());
-    REQUIRE(g->size() <= 5);
+    REQUIRE(g->awaiting_join_count() <= 5);
     if (g->size() > 0) {
       REQUIRE(g->leader());
       REQUIRE(g->has(*g->leader()));

@@ -9,7 +9,7 @@ struct Two : ShardDriver {
   Two() {
     const auto a = join();
     const auto b = join();
-    advance(10'000);
+    advance(5'000);  // the initial delay, extended for the second member up to the rebalance timeout
     leader = joined(a).member_id;
     follower = joined(b).member_id;
     REQUIRE(joined(a).leader == leader);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/log.h"
 #include "protocol/base/random.h"
 #include "server/coordinator/group/group_loader.h"
 #include "server/coordinator/group/group_shard.h"
@@ -48,7 +49,7 @@ struct JoinArgs {
 
 class ShardDriver {
  public:
-  explicit ShardDriver(GroupConfig c = {}) : random(make_seeded_random(7)), shard(3, c, *random) {}
+  explicit ShardDriver(GroupConfig c = {}) : random(make_seeded_random(7)), shard(3, c, *random) { set_log_level(LogCategory::group, "off"); }
 
   // ---- requests ----
   RequestId join(const JoinArgs& a = {}) {

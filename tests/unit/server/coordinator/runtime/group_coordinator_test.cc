@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "protocol/base/clock.h"
+#include "protocol/base/log.h"
 #include "protocol/base/random.h"
 #include "protocol/records/any_batch.h"
 #include "server/coordinator/group/group_loader.h"
@@ -108,6 +109,7 @@ class Broker {
  public:
   explicit Broker(MemoryLog& memory, std::int32_t partitions = 4, GroupConfig groups = quick())
       : log(memory), random(make_seeded_random(1)), coordinator(deps(groups)) {
+    set_log_level(LogCategory::group, "off");
     coordinator.start(partitions);
   }
   ~Broker() {
