@@ -104,7 +104,7 @@ TEST_CASE("Messages: what a version cannot carry is an error unless it is ignora
   Arena arena;
   ListOffsetsRequest request;
   CHECK(request.check_encodable(1).has_value());
-  request.isolation_level = 1;  // v2+, ignorable
+  request.timeout_ms = 1;  // v10+, ignorable
   CHECK(request.check_encodable(1).has_value());
   auto& topic = request.topics.add(arena);
   topic.partitions.add(arena).current_leader_epoch = LeaderEpoch(3);  // v4+, ignorable
