@@ -72,7 +72,8 @@ class Emitter:
                 # Present or null: a byte of 1 or -1 in the plain sequence, a varint of 1 or 0 in a tagged field.
                 present = "r.uvarint() > 0" if tagged else "r.struct_present()"
                 # Not emplace(): clang holds a nested struct for not constructible where the outer one's default names it.
-                return f"{{ if (!({nullable}) || {present}) {{ {f.type} e; e.decode(r, v, arena); {f.name} = e; }} else {f.name}.reset(); }}"
+                there = {"true": present, "false": "true"}.get(nullable, f"!({nullable}) || {present}")
+                return f"{{ if ({there}) {{ {f.type} e; e.decode(r, v, arena); {f.name} = e; }} else {f.name}.reset(); }}"
             return f"{f.name}.decode(r, v, arena);"
         if f.type in FIXED:
             return f"r.read({f.name});"
@@ -111,6 +112,13 @@ class Emitter:
 
     # --- encode and measure
 
+    @staticmethod
+    def by_nullable(nullable, always, maybe):
+        """Code for a nullable struct: `always` in versions where null is not allowed, `maybe` where it is."""
+        if nullable == "true":
+            return "{ " + maybe + " }"
+        return always if nullable == "false" else f"{{ if ({nullable}) {{ {maybe} }} else {always} }}"
+
     def write(self, f, here, tagged=False):
         flex, nullable = self.flex(f, here), flag(f.nullable, here)
         if f.array:
@@ -121,8 +129,9 @@ class Emitter:
         if is_struct(f):
             if optional(f):
                 absent = 0 if tagged else -1
-                return (f"{{ if (!({nullable})) {f.name}.value_or({f.type}{{}}).encode(w, v); "
-                        f"else {{ w.write(static_cast<std::int8_t>({f.name} ? 1 : {absent})); if ({f.name}) {f.name}->encode(w, v); }} }}")
+                always = f"{f.name}.value_or({f.type}{{}}).encode(w, v);"
+                maybe = f"w.write(static_cast<std::int8_t>({f.name} ? 1 : {absent})); if ({f.name}) {f.name}->encode(w, v);"
+                return self.by_nullable(nullable, always, maybe)
             return f"{f.name}.encode(w, v);"
         if f.type in FIXED:
             return f"w.write({f.name});"
@@ -138,8 +147,9 @@ class Emitter:
             return f"measure_array({s}, {f.name}, {flex});"
         if is_struct(f):
             if optional(f):
-                return (f"{{ if (!({nullable})) {f.name}.value_or({f.type}{{}}).measure({s}, v); "
-                        f"else {{ {s}.fixed(1); if ({f.name}) {f.name}->measure({s}, v); }} }}")
+                always = f"{f.name}.value_or({f.type}{{}}).measure({s}, v);"
+                maybe = f"{s}.fixed(1); if ({f.name}) {f.name}->measure({s}, v);"
+                return self.by_nullable(nullable, always, maybe)
             return f"{f.name}.measure({s}, v);"
         if f.type in FIXED:
             return f"{s}.fixed({FIXED[f.type][1]});"
