@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include <exception>
+#include <optional>
 
 #include "protocol/base/log.h"
 
@@ -40,39 +41,40 @@ class LocalChannel final : public BrokerChannel {
     std::deque<std::pair<ControlRequest, Completion>> queue;
     bool running = false;
     bool closed = false;
+
+    /// The next request; nothing when the queue is empty, and the runner is to end.
+    std::optional<std::pair<ControlRequest, Completion>> take() {
+      const std::lock_guard lock(mutex);
+      if (queue.empty()) {
+        running = false;
+        return std::nullopt;
+      }
+      std::optional next(std::move(queue.front()));
+      queue.pop_front();
+      return next;
+    }
+    bool is_closed() {
+      const std::lock_guard lock(mutex);
+      return closed;
+    }
   };
 
   static Awaitable<void> run(std::shared_ptr<State> state) {
-    while (true) {
-      std::pair<ControlRequest, Completion> next;
-      {
-        const std::lock_guard lock(state->mutex);
-        if (state->queue.empty()) {
-          state->running = false;
-          co_return;
-        }
-        next = std::move(state->queue.front());
-        state->queue.pop_front();
-      }
+    while (auto next = state->take()) {
       ControlResponse response;
       response.arena = std::make_shared<Arena>();
       try {
-        if (const auto* l = std::get_if<protocol::LeaderAndIsrRequest>(&next.first.message))
+        if (const auto* l = std::get_if<protocol::LeaderAndIsrRequest>(&next->first.message))
           response.message = co_await state->receiver.leader_and_isr(*l, *response.arena);
-        else if (const auto* s = std::get_if<protocol::StopReplicaRequest>(&next.first.message))
+        else if (const auto* s = std::get_if<protocol::StopReplicaRequest>(&next->first.message))
           response.message = co_await state->receiver.stop_replica(*s, *response.arena);
         else
-          response.message = co_await state->receiver.update_metadata(std::get<protocol::UpdateMetadataRequest>(next.first.message));
+          response.message = co_await state->receiver.update_metadata(std::get<protocol::UpdateMetadataRequest>(next->first.message));
       } catch (const std::exception& e) {
         MOLDAU_LOG(controller, err, "a control request to this broker failed: {}", e.what());
         continue;
       }
-      bool closed = false;
-      {
-        const std::lock_guard lock(state->mutex);
-        closed = state->closed;
-      }
-      if (!closed && next.second) next.second(std::move(response));
+      if (next->second && !state->is_closed()) next->second(std::move(response));
     }
   }
 
