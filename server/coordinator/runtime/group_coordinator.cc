@@ -66,12 +66,14 @@ void GroupCoordinator::start(std::int32_t partitions) {
 
 Awaitable<void> GroupCoordinator::stop() {
   active_.store(false, std::memory_order_release);
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->expiry.cancel();
-  }
+  cancel_expiry();
   for (const auto& shard : shards_) shard->stop();
   co_await impl_->env.in_flight.drained();
+}
+
+void GroupCoordinator::cancel_expiry() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->expiry.cancel();
 }
 
 void GroupCoordinator::schedule_expiry() {

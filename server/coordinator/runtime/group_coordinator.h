@@ -131,6 +131,7 @@ class GroupCoordinator {
   };
   [[nodiscard]] Target target(std::string_view group_id, EmptyId empty) const;
   void schedule_expiry();
+  void cancel_expiry();
 
   struct Impl;
   const GroupCoordinatorDeps deps_;

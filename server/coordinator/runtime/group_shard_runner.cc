@@ -90,25 +90,28 @@ void GroupShardRunner::deliver(Outcome& out, const Executor& executor) {
   }
 }
 
+std::optional<AppendAction> GroupShardRunner::next_append() {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty()) {
+    draining_ = false;
+    return std::nullopt;
+  }
+  std::optional<AppendAction> next(std::move(queue_.front()));
+  queue_.pop_front();
+  return next;
+}
+
 Awaitable<void> GroupShardRunner::drain() {
   const auto executor = co_await boost::asio::this_coro::executor;
   for (int done = 1;; ++done) {
     if (done % kDrainBurst == 0) co_await boost::asio::post(boost::asio::use_awaitable);
-    AppendAction action;
-    {
-      const std::lock_guard lock(mutex_);
-      if (queue_.empty()) {
-        draining_ = false;
-        co_return;
-      }
-      action = std::move(queue_.front());
-      queue_.pop_front();
-    }
+    auto action = next_append();
+    if (!action) co_return;
     CoordinatorLog::Appended appended;
     try {
-      const auto batch = build_append_batch(action, env_.codec);
+      const auto batch = build_append_batch(*action, env_.codec);
       if (batch) {
-        appended = co_await env_.log.append(partition_, batch->bytes(), action.all_replicas);
+        appended = co_await env_.log.append(partition_, batch->bytes(), action->all_replicas);
       } else {
         appended.error = batch.error().code;
       }
@@ -119,12 +122,12 @@ Awaitable<void> GroupShardRunner::drain() {
     if (appended.error == ErrorCode::none && appended.waits) {
       boost::asio::co_spawn(
           executor,
-          [self = shared_from_this(), id = action.id, waits = std::move(appended), token = env_.in_flight.enter()]() mutable -> Awaitable<void> {
+          [self = shared_from_this(), id = action->id, waits = std::move(appended), token = env_.in_flight.enter()]() mutable -> Awaitable<void> {
             co_await self->wait_committed(id, std::move(waits));
           },
           boost::asio::detached);
     } else {
-      on_appended(action.id, appended.error, appended.base_offset);
+      on_appended(action->id, appended.error, appended.base_offset);
     }
   }
 }

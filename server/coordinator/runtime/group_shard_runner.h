@@ -81,12 +81,17 @@ class GroupShardRunner : public std::enable_shared_from_this<GroupShardRunner> {
     bool drain = false;
   };
 
+  // Locks are taken in plain functions only: g++ 12 may keep one that a coroutine's body leaves by co_return.
+  template <class Event>
+  ErrorCode begin(Event& event, const Waiting& waiting, Outcome& out);
   [[nodiscard]] ErrorCode admission_locked() const noexcept;
   [[nodiscard]] Now now() const;
   void take_locked(Effects& fx, Outcome& out);
   void arm_timer_locked();
   void deliver(Outcome& out, const Executor& executor);
   void fail_queue_locked(Outcome& out);
+  /// The next append in line; nothing: the line is empty, and the drain is to end.
+  std::optional<AppendAction> next_append();
   Awaitable<void> drain();
   Awaitable<void> wait_committed(AppendId id, CoordinatorLog::Appended appended);
   void on_appended(AppendId id, ErrorCode error, Offset base_offset);
@@ -115,21 +120,22 @@ Awaitable<Result<Answer>> GroupShardRunner::ask(Event event) {
   const auto executor = co_await boost::asio::this_coro::executor;
   auto waiting = std::make_shared<OneShot<Answer>>();
   Outcome out;
-  ErrorCode refused = ErrorCode::none;
-  {
-    const std::lock_guard lock(mutex_);
-    refused = admission_locked();
-    if (refused == ErrorCode::none) {
-      const RequestId request = next_request_++;
-      waiting_.emplace(request, waiting);
-      Effects fx;
-      event(shard_, request, now(), fx);
-      take_locked(fx, out);
-    }
-  }
+  const ErrorCode refused = begin(event, waiting, out);
   if (refused != ErrorCode::none) co_return Error(refused);
   deliver(out, executor);
   co_return co_await waiting->get();
+}
+
+template <class Event>
+ErrorCode GroupShardRunner::begin(Event& event, const Waiting& waiting, Outcome& out) {
+  const std::lock_guard lock(mutex_);
+  if (const auto refused = admission_locked(); refused != ErrorCode::none) return refused;
+  const RequestId request = next_request_++;
+  waiting_.emplace(request, waiting);
+  Effects fx;
+  event(shard_, request, now(), fx);
+  take_locked(fx, out);
+  return ErrorCode::none;
 }
 
 template <class Event>

@@ -33,16 +33,17 @@ class InFlight {
   }
   /// Waits until nobody is in. Once at a time.
   Awaitable<void> drained() {
-    auto done = std::make_shared<OneShot<bool>>();
-    {
-      const std::lock_guard lock(mutex_);
-      if (count_ == 0) co_return;
-      waiter_ = done;
-    }
-    co_await done->get();
+    if (const auto done = start_waiting()) co_await done->get();
   }
 
  private:
+  /// Null when nobody is in. Plain, for g++ 12 may keep a lock that a coroutine's body leaves by co_return.
+  std::shared_ptr<OneShot<bool>> start_waiting() {
+    const std::lock_guard lock(mutex_);
+    if (count_ == 0) return nullptr;
+    waiter_ = std::make_shared<OneShot<bool>>();
+    return waiter_;
+  }
   void leave() {
     std::shared_ptr<OneShot<bool>> done;
     {

@@ -255,6 +255,35 @@ TEST_CASE("Loading: what can't be understood is skipped and never stops it", "[g
   }
 }
 
+TEST_CASE("Loading: a million offsets", "[.bench]") {
+  std::string log;
+  std::int64_t base = 0;
+  for (int b = 0; b < 100'000; ++b) {
+    AppendAction action;
+    action.timestamp_ms = 1'700'000'000'000;
+    for (int r = 0; r < 10; ++r) {
+      CoordinatorRecord record;
+      record.key = offset_commit_key("group-" + std::to_string(b % 10'000), "topic-" + std::to_string(b / 10'000), r);
+      record.value = offset_commit_value(offset_of("", 0, b));
+      action.records.push_back(std::move(record));
+    }
+    auto built = build_append_batch(action, 0);
+    REQUIRE(built.has_value());
+    protocol::batch_header::set_base_offset(MutableBytes(built->data(), built->size()), Offset(base));
+    base += 10;
+    log += as_string(built->bytes());
+  }
+  const auto start = std::chrono::steady_clock::now();
+  GroupLoader loader(0);
+  loader.feed(as_bytes(log));
+  ShardDriver d;
+  Effects fx;
+  d.shard.install(loader.finish(), d.now, fx);
+  const auto ms = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start).count();
+  CHECK(d.shard.offset_count() == 1'000'000);
+  WARN("1,000,000 offsets, " << log.size() / 1048576 << " MiB: " << ms << " ms");
+}
+
 TEST_CASE("Loading: old record versions", "[group]") {
   using namespace std::string_literals;
   // Key v0; value v0: offset, metadata, timestamp.
@@ -265,7 +294,8 @@ TEST_CASE("Loading: old record versions", "[group]") {
   CHECK(value->commit_timestamp_ms == 7);
   CHECK(!value->expire_timestamp_ms);
   // Group value v0: no rebalance timeout, no state timestamp.
-  const auto group = read_group_value(as_bytes("\x00\x00\x00\x08""consumer\x00\x00\x00\x02\x00\x05range\x00\x01m\x00\x00\x00\x01\x00\x01m\x00\x01""c\x00\x01h\x00\x00\x27\x10\x00\x00\x00\x01s\x00\x00\x00\x01""a"s));
+  const auto group = read_group_value(as_bytes("\x00\x00\x00\x08""consumer\x00\x00\x00\x02\x00\x05range\x00\x01m\x00\x00\x00\x01"
+                                               "\x00\x01m\x00\x01""c\x00\x01h\x00\x00\x27\x10\x00\x00\x00\x01s\x00\x00\x00\x01""a"s));
   REQUIRE(group);
   CHECK(!group->state_timestamp_ms);
   REQUIRE(group->members.size() == 1);
