@@ -130,7 +130,7 @@ class ApacheBroker(Broker):
         super().__init__(overrides, directory)
         self.zookeeper = None
         self.zk_port = ports.free_port()
-        self.overrides.update({'zookeeper.connect': f'127.0.0.1:{self.zk_port}', 'zookeeper.session.timeout.ms': 4000})
+        self.overrides.update({'zookeeper.connect': f'127.0.0.1:{self.zk_port}', 'zookeeper.session.timeout.ms': 18000})
 
     def _zookeeper_answers(self):
         try:
@@ -141,11 +141,11 @@ class ApacheBroker(Broker):
         except OSError:
             return False
 
-    def start(self, seconds=90):
+    def start(self, seconds=240):
         if self.zookeeper is None:
             log = self.dir / 'zookeeper.log'
             self.zookeeper = process.Process(oracle.zookeeper_command(self.dir / 'zookeeper', self.zk_port), log)
-            process.wait_until(self._zookeeper_answers, 60, 'ZooKeeper answers', every=0.1)
+            process.wait_until(self._zookeeper_answers, 180, 'ZooKeeper answers', every=0.1)
         end = time.monotonic() + seconds
         while True:
             self.log.write_bytes(b'')

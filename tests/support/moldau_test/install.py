@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,6 @@ def deps(*groups):
 
 def tool_version(command, *arguments):
     """The first version number a tool prints, as a tuple; () when the tool is not there."""
-    import re
     path = shutil.which(command)
     if not path:
         return ()
@@ -122,11 +122,13 @@ def node(name, packages, least=(16,)):
     return cached('node', name, packages, build) / 'node_modules'
 
 
-def go(name, source, least=(1, 21), cgo=False):
-    """Builds the Go module in the folder `source` (go.mod, go.sum and *.go); returns the program."""
+def go(name, source, cgo=False):
+    """Builds the Go module in the folder `source` (go.mod, go.sum and *.go); returns the program. Skips when the
+    machine's Go is older than go.mod asks for."""
     deps('go')
-    need('go', least, 'version')
     source = pathlib.Path(source)
+    wanted = re.search(r'^go (\d+)\.(\d+)', (source / 'go.mod').read_text(), re.M)
+    need('go', tuple(int(n) for n in wanted.groups()), 'version')
     files = sorted(f for f in source.iterdir() if f.suffix in ('.go', '.mod', '.sum'))
 
     def build(folder):

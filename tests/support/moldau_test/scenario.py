@@ -228,8 +228,8 @@ def _run_suite(suite, chosen, options, results, folder):
             results.add(tally.SKIP, f'{suite.name}/{scenario.name}', 0, str(skip))
         return
     except Exception as error:
-        for scenario in chosen:
-            results.add(tally.FAIL, f'{suite.name}/{scenario.name}', 0, f'preparing failed: {error}')
+        for number, scenario in enumerate(chosen):
+            results.add(tally.FAIL, f'{suite.name}/{scenario.name}', 0, f'preparing failed: {error}' if number == 0 else 'preparing failed, see above')
         return
     broker, failed = None, False
     try:

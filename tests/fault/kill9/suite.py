@@ -1,0 +1,224 @@
+"""kill -9, SIGTERM and damaged files under an idempotent producer: what was acknowledged is there once, in order."""
+import json
+import random
+import shutil
+import time
+
+from moldau_test import install, process
+from moldau_test.scenario import Suite
+
+suite = Suite('kill9', own_broker=True)
+
+
+@suite.prepare
+def prepare():
+    return install.python('confluent-kafka', ['confluent-kafka==2.11.1'])
+
+
+def start(run, **more):
+    overrides = {'num.partitions': 2, 'log.segment.bytes': 200000, 'log.index.interval.bytes': 1024, **{k.replace('_', '.'): v for k, v in more.items()}}
+    if run.options.against == 'apache':
+        overrides['zookeeper.session.timeout.ms'] = 6000
+    return run.start_broker(overrides)
+
+
+class Load:
+    """A producer process that lives through the broker's deaths; `acked` is what it was promised."""
+
+    def __init__(self, run, broker, topic):
+        self.run, self.broker, self.topic = run, broker, topic
+        self.file = run.dir / f'acked-{topic}'
+        self.file.write_bytes(b'')
+        self.process = run.spawn([run.prepared, suite.folder / 'load.py', 'produce', topic, self.file], f'producer-{topic}.log', BOOTSTRAP=broker.bootstrap)
+
+    def acked(self):
+        lines = self.file.read_text().split('\n')[:-1]
+        return [tuple(int(n) for n in line.split()) for line in lines]
+
+    def more(self, count, seconds=60):
+        """Waits until `count` more records are acknowledged."""
+        want = self.file.stat().st_size + count * 8
+        try:
+            process.wait_until(lambda: self.file.stat().st_size >= want or not self.process.alive(), seconds, f'{count} more acknowledged records')
+        except TimeoutError as late:
+            raise TimeoutError(f'{late}; the producer said: {self.process.log.read_text(errors="replace")[-1500:]}') from None
+        self.run.check(self.process.alive(), f'the producer ended: {self.process.log.read_text(errors="replace")[-1500:]}')
+
+    def finish(self):
+        """Lets it flush; every record it sent is acknowledged then."""
+        self.process.signal(15)
+        self.run.same(self.process.wait(60), 0, 'exit code of the producer')
+
+    def verify(self, whole=False):
+        """Reads both partitions to their ends: acknowledged records at their offsets, every number once, in order."""
+        acked = self.acked()
+        out = self.run.command([self.run.prepared, suite.folder / 'load.py', 'read', self.topic], BOOTSTRAP=self.broker.bootstrap)
+        found = {int(p): {int(o): n for o, n in records} for p, records in json.loads(out).items()}
+        for partition, records in found.items():
+            numbers = [records[o] for o in sorted(records)]
+            self.run.check(numbers == sorted(set(numbers)), f'partition {partition}: out of order or twice: {_first_bad(numbers)}')
+            self.run.check(numbers == list(range(len(numbers))), f'partition {partition}: a hole: {_first_bad(numbers)}')
+        for partition, number, offset in acked:
+            got = found.get(partition, {}).get(offset)
+            self.run.check(got == number, f'partition {partition} offset {offset}: acknowledged {number}, found {got}')
+        if whole:
+            self.run.same(sum(len(r) for r in found.values()), len(acked), 'records in all')
+        return len(acked)
+
+
+def _first_bad(numbers):
+    for i, n in enumerate(numbers):
+        if n != i:
+            return f'at {i}: {numbers[max(0, i - 3):i + 4]}'
+    return 'none'
+
+
+def loops(run, count):
+    random_wait = random.Random(7)
+    broker = start(run)
+    load = Load(run, broker, 'kill9')
+    load.more(2000)
+    total = 0
+    for number in range(count):
+        load.more(500 + random_wait.randrange(2000))
+        time.sleep(random_wait.random() * 0.3)
+        broker.kill()
+        broker.start()
+        load.more(200)
+        total = load.verify()
+    load.finish()
+    total = load.verify(whole=True)
+    run.check(total > 1000 * count, f'only {total} records')
+
+
+@suite.scenario(seconds=400)
+def kill_5(run):
+    loops(run, 5)
+
+
+@suite.scenario(seconds=1800, long=True)
+def kill_30(run):
+    loops(run, 30)
+
+
+@suite.scenario(seconds=200)
+def sigterm_under_load(run):
+    """A graceful stop: exit code 0 (the oracle's JVM: 143), the clean-shutdown marker, nothing lost, nothing twice."""
+    broker = start(run)
+    load = Load(run, broker, 'term')
+    load.more(2000)
+    for _ in range(2):
+        code = broker.stop(60)
+        run.check(code == (143 if broker.kind == 'apache' else 0), f'exit code {code}')
+        run.check((broker.log_dir / '.kafka_cleanshutdown').exists(), 'no clean-shutdown marker')
+        broker.start()
+        run.check(not (broker.log_dir / '.kafka_cleanshutdown').exists() or broker.kind == 'apache', 'the marker outlives the start')
+        load.more(1000)
+        load.verify()
+    load.finish()
+    load.verify(whole=True)
+
+
+@suite.scenario(seconds=200)
+def groups_survive(run):
+    """Committed offsets and topics with their configuration are there after kill -9."""
+    broker = start(run)
+    tool = [run.prepared, suite.folder / 'load.py']
+    run.command([*tool, 'commit', 'survive'], BOOTSTRAP=broker.bootstrap)
+    for _ in range(2):
+        broker.kill()
+        broker.start()
+        run.transcript(run.command([*tool, 'committed', 'survive'], BOOTSTRAP=broker.bootstrap))
+
+
+def damage(run, name, change):
+    """Writes, kills, changes files, starts, and expects what was whole to be there."""
+    broker = start(run)
+    load = Load(run, broker, name)
+    load.more(5000)
+    load.finish()
+    broker.kill()
+    change(broker.log_dir)
+    broker.start()
+    load.verify(whole=True)
+    second = Load(run, broker, f'{name}-after')
+    second.more(500)
+    second.finish()
+    second.verify(whole=True)
+
+
+def partition_files(folder, topic, suffix):
+    return sorted(f for f in folder.glob(f'{topic}-*/*{suffix}'))
+
+
+@suite.scenario(seconds=200)
+def torn_tail(run):
+    """Half a batch behind the last whole one, as a crash in the middle of a write leaves it."""
+    def change(folder):
+        for part in folder.glob('torn-?'):
+            last = sorted(part.glob('*.log'))[-1]
+            data = last.read_bytes()
+            with open(last, 'ab') as file:
+                file.write((data[:200] or b'\0' * 11)[:150])
+    damage(run, 'torn', change)
+
+
+@suite.scenario(seconds=200)
+def zero_tail(run):
+    """Zeros behind the last batch, as a file system leaves them."""
+    def change(folder):
+        for part in folder.glob('zeros-?'):
+            with open(sorted(part.glob('*.log'))[-1], 'ab') as file:
+                file.write(bytes(5000))
+    damage(run, 'zeros', change)
+
+
+@suite.scenario(seconds=200)
+def lost_indexes(run):
+    def change(folder):
+        for suffix in ('.index', '.timeindex', '.snapshot'):
+            for file in partition_files(folder, 'noindex', suffix):
+                file.unlink()
+    damage(run, 'noindex', change)
+
+
+@suite.scenario(seconds=200)
+def corrupt_indexes(run):
+    def change(folder):
+        seeded = random.Random(3)
+        for suffix in ('.index', '.timeindex', '.snapshot'):
+            for file in partition_files(folder, 'badindex', suffix):
+                file.write_bytes(bytes(seeded.randrange(256) for _ in range(min(4096, file.stat().st_size) // 24 * 24 + 5)))
+    damage(run, 'badindex', change)
+
+
+@suite.scenario(seconds=200)
+def lost_checkpoints(run):
+    def change(folder):
+        for name in ('recovery-point-offset-checkpoint', 'replication-offset-checkpoint', 'log-start-offset-checkpoint', 'cleaner-offset-checkpoint'):
+            (folder / name).unlink(missing_ok=True)
+        for file in partition_files(folder, 'nocheck', 'leader-epoch-checkpoint'):
+            file.unlink()
+    damage(run, 'nocheck', change)
+
+
+@suite.scenario(seconds=120, only='moldau')
+def disk_goes_back(run):
+    """A second broker on the same directory is refused while the first lives."""
+    broker = start(run)
+    from moldau_test import broker as brokers
+    twin = brokers.make_broker('moldau', {**broker.overrides, 'listeners': f'PLAINTEXT://127.0.0.1:{__import__("moldau_test.ports").ports.free_port()}',
+                                          'http.listeners': ''}, run.dir / 'twin')
+    try:
+        twin.dir.mkdir(exist_ok=True)
+        twin.process = process.Process([__import__('moldau_test.paths').paths.broker_binary(), 'serve',
+                                        *[w for k, v in twin.overrides.items() for w in ('--override', f'{k}={v}')]], twin.log, cwd=twin.dir)
+        code = twin.process.wait(20)
+        run.check(code not in (0, None), f'the second broker ended with {code}')
+        run.check('lock' in twin.log_tail().lower() or 'in use' in twin.log_tail().lower(), f'it does not say why: {twin.log_tail(5)}')
+    finally:
+        twin.kill()
+        shutil.rmtree(run.dir / 'twin', ignore_errors=True)
+    run.check(broker.alive(), 'the first broker is gone')
+
+

@@ -1,0 +1,20 @@
+"""franz-go: the Go client that knows every API."""
+from moldau_test import install
+from moldau_test.scenario import Suite
+
+suite = Suite('franz-go', broker={'num.partitions': 1})
+
+
+@suite.prepare
+def prepare():
+    return install.go('franz-go', suite.folder)
+
+
+def program(name):
+    def scenario(run):
+        run.transcript(run.command([run.prepared, name]))
+    suite.scenario(name=name, seconds=60)(scenario)
+
+
+for one in ('produce-consume', 'codecs', 'group', 'idempotent', 'admin', 'positions'):
+    program(one)
