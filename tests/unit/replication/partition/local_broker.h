@@ -26,16 +26,14 @@ inline constexpr BrokerId kSelf{1};
 
 inline TopicId id_of(std::string_view topic) { return TopicId{0x1234, std::hash<std::string_view>{}(topic) | 1}; }
 
-/// A batch of `values`, CreateTime 1000, 1001, ...
+/// A batch of `values`, CreateTime `timestamp`, one more, ...
 inline protocol::ByteBuffer make_batch(const std::vector<std::string>& values, ProducerId producer = kNoProducerId, std::int32_t sequence = -1,
-                                       ProducerEpoch epoch = kNoProducerEpoch, bool transactional = false) {
+                                       ProducerEpoch epoch = kNoProducerEpoch, std::int64_t timestamp = 1000) {
   protocol::RecordBatchOptions options;
   options.producer_id = producer;
   options.producer_epoch = epoch;
   options.base_sequence = sequence;
-  options.transactional = transactional;
   protocol::RecordBatchBuilder builder(options);
-  std::int64_t timestamp = 1000;
   for (const auto& value : values) builder.append(timestamp++, as_bytes("k"), as_bytes(value));
   return std::move(builder.build().value());
 }
