@@ -130,7 +130,7 @@ void ControllerWorld::received(BrokerId by, const ControlRequest& request, Broke
                          p.leader_epoch.value(), join(p.isr), join(p.replicas), p.partition_epoch, p.is_new ? " new" : "", p.leader_recovery_state != 0 ? " recovering" : ""));
         auto& e = errors.partition_errors.add(arena);
         e.partition_index = p.partition_index;
-        if (storage_errors_.contains({std::string(topic.topic_name), p.partition_index})) e.error_code = ErrorCode::kafka_storage_error;
+        if (storage_errors_.contains({by, {std::string(topic.topic_name), p.partition_index}})) e.error_code = ErrorCode::kafka_storage_error;
       }
     }
     response.message = answer;
@@ -219,7 +219,7 @@ std::string ControllerWorld::run(const std::string& command) {
   } else if (word(0) == "garbage") {
     write({StoreOp::set(word(1), "{not json")});
   } else if (word(0) == "storage-error") {
-    storage_errors_.insert({word(1), std::stoi(word(2))});
+    storage_errors_.insert({id(3), {word(1), std::stoi(word(2))}});
     write({StoreOp::create(std::string(znodes::kLogDirEvents) + "/log_dir_event_", znodes::encode_log_dir_event(id(3)), CreateMode::persistent_sequential)});
   } else if (word(0) == "mute") {
     mute_.insert(id(1));

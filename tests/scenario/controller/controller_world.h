@@ -48,7 +48,7 @@ class ControllerWorld {
   MemoryEnsemble ensemble_;
   std::unique_ptr<MetadataStore> tool_;  // the session of whoever creates topics
   std::map<BrokerId, Broker> brokers_;
-  std::set<TopicPartition> storage_errors_;  // on any broker
+  std::set<std::pair<BrokerId, TopicPartition>> storage_errors_;
   std::set<BrokerId> mute_;                  // brokers that do not answer
   bool unclean_ = false;
   std::ostringstream trace_;
