@@ -55,8 +55,7 @@ std::string format_meta_properties(const MetaProperties& properties, std::int64_
 std::string clean_shutdown_content() { return R"({"version":0,"brokerEpoch":-1})"; }
 
 Result<std::optional<TopicId>> parse_partition_metadata(std::string_view text, const std::string& path) {
-  if (text.find_first_not_of(std::string_view("\0 \n\r", 4)) == std::string_view::npos) return std::optional<TopicId>();
-  bool version_ok = false;
+  std::optional<std::string_view> version;
   std::optional<TopicId> id;
   TextLines lines(text);
   while (const auto line = lines.next()) {
@@ -64,11 +63,12 @@ Result<std::optional<TopicId>> parse_partition_metadata(std::string_view text, c
     if (colon == std::string_view::npos) continue;
     const auto key = trimmed(line->substr(0, colon));
     const auto value = trimmed(line->substr(colon + 1));
-    if (key == "version") version_ok = value == "0";
+    if (key == "version") version = value;
     if (key == "topic_id") id = Uuid::parse(value);
   }
-  if (!version_ok) return Error(ErrorCode::corrupt_message, path + ": its version is not 0");
-  if (!id || id->is_zero()) return Error(ErrorCode::corrupt_message, path + ": no valid topic_id");
+  if (version && *version != "0" && parse_number<std::int32_t>(*version))
+    return Error(ErrorCode::corrupt_message, path + ": its version " + std::string(*version) + " is not known (only 0); was the directory written by a newer broker?");
+  if (!version || !id || id->is_zero()) return std::optional<TopicId>();
   return id;
 }
 

@@ -31,7 +31,8 @@ std::string format_meta_properties(const MetaProperties& properties, std::int64_
 /// `{"version":0,"brokerEpoch":-1}`, as a broker in ZooKeeper mode writes it. Only its existence counts.
 std::string clean_shutdown_content();
 
-/// Topic id in a partition.metadata. Nothing for a file without content (a crash before it was synced). Errors: CORRUPT_MESSAGE.
+/// Topic id in a partition.metadata. Nothing for a file that a crash left empty or torn before it was synced: the id is assigned anew then.
+/// Errors: CORRUPT_MESSAGE for another version.
 Result<std::optional<TopicId>> parse_partition_metadata(std::string_view text, const std::string& path);
 /// `version: 0\ntopic_id: <22 characters>`, no newline at the end.
 std::string format_partition_metadata(TopicId id);

@@ -48,14 +48,15 @@ Status EntryFile::presize(std::uint64_t bytes) {
 }
 
 Status EntryFile::append(const std::byte* entry) {
-  std::size_t waiting = 0;
+  bool write = false;
   {
     const std::lock_guard lock(lock_);
     tail_.insert(tail_.end(), entry, entry + options_.entry_size);
     ++count_;
-    waiting = count_ - pending_first_;
+    // A short index is always up to date in the file, for tools that look at a running broker's.
+    write = count_ - pending_first_ > std::min<std::size_t>(options_.write_behind, count_ / 8);
   }
-  if (waiting > options_.write_behind) {
+  if (write) {
     if (auto s = write_pending(); !s) return s;
   }
   const std::lock_guard lock(lock_);
@@ -150,9 +151,20 @@ Result<std::size_t> EntryFile::partition_point(const std::function<bool(const st
 }
 
 Status EntryFile::truncate_entries(std::size_t n) {
-  std::vector<std::byte> kept;
+  bool stale = false;
+  {
+    const std::lock_guard lock(lock_);
+    if (n >= count_) return {};
+    stale = pending_first_ > n;
+  }
+  if (stale) {
+    // What is cut must not be found in the pre-sized file by anyone who reads it from outside.
+    auto file = file_.get(OpenMode::create);
+    if (!file) return file.error();
+    if (auto s = (*file)->truncate(static_cast<std::uint64_t>(n) * options_.entry_size); !s) return s;
+    presized_ = 0;
+  }
   const std::lock_guard lock(lock_);
-  if (n >= count_) return {};
   if (n > tail_first_) {
     tail_.resize((n - tail_first_) * options_.entry_size);
   } else {

@@ -169,8 +169,15 @@ class Loader {
         auto text = read_whole(disk_, path(name), 4096);
         if (!text) return text.error();
         auto id = parse_partition_metadata(text->value_or(""), path(name));
-        if (!id) return Error(ErrorCode::kafka_storage_error, id.error().message);
-        topic_id_ = *id;
+        if (id) {
+          topic_id_ = *id;
+        if (!topic_id_) MOLDAU_LOG(storage, warn, "{}: {} has no topic id (torn by a crash?); it is written again when the partition gets its id", tp(), path(name));
+        } else if (request_.clean_shutdown) {
+          return Error(ErrorCode::kafka_storage_error, id.error().message);
+        } else {
+          // Written without a sync when the topic was new: a power loss may have torn it. The controller tells the id again.
+          MOLDAU_LOG(storage, warn, "{}; it is taken as missing", id.error().message);
+        }
       } else if (name == LeaderEpochFileCache::kFileName) {
         auto text = read_whole(disk_, path(name));
         if (!text) return text.error();
@@ -268,6 +275,16 @@ class Loader {
       auto cut = recover_segment(i);
       if (!cut) return cut.error();
       if (*cut) return drop_after(i);
+      if (i + 1 == segments_.size() || request_.config->cleanup_compact) continue;
+      // Between segments that were not known to be on the disk, in a log that is not compacted, a hole is a tail that a power loss took at the end of a
+      // batch: what follows would be out of order with it. DIFFERS: Apache Kafka goes on with the hole.
+      auto tail = segments_[i]->read_tail();
+      if (!tail) return tail.error();
+      if (tail->next_offset < segments_[i + 1]->base_offset()) {
+        MOLDAU_LOG(storage, warn, "{}: the segment at {} ends at {}, the next one begins at {}: records between them are lost, the log is cut there", tp(),
+                   segments_[i]->base_offset(), tail->next_offset, segments_[i + 1]->base_offset());
+        return drop_after(i);
+      }
     }
     return {};
   }

@@ -103,5 +103,5 @@ TEST_CASE("Checkpoints: text, order, what is refused", "[storage]") {
   CHECK_FALSE(parse_partition_metadata("", "p")->has_value());
   CHECK_FALSE(parse_partition_metadata(std::string(43, '\0'), "p")->has_value());
   CHECK_FALSE(parse_partition_metadata("version: 1\ntopic_id: " + id.to_string(), "p"));
-  CHECK_FALSE(parse_partition_metadata("version: 0\ntopic_id: short", "p"));
+  for (std::size_t cut = 0; cut < 43; ++cut) CHECK_FALSE(parse_partition_metadata(format_partition_metadata(id).substr(0, cut), "p")->has_value());
 }

@@ -178,7 +178,7 @@ TEST_CASE("Recovery: leftovers of deletion and compaction", "[storage]") {
   fill(h);
   h.close();
   const auto bases = h.log->segments()->bases();
-  REQUIRE(bases.size() > 3);
+  REQUIRE(bases.size() > 2);
   const auto write = [&](const std::string& name, Bytes bytes) {
     auto f = *disk.open(h.dir() + "/" + name, OpenMode::truncate);
     REQUIRE(f->write_at(0, bytes));
