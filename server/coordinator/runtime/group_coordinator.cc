@@ -314,4 +314,8 @@ std::size_t GroupCoordinator::expire_offsets() {
   return removed;
 }
 
+void GroupCoordinator::tick() {
+  for (const auto& shard : shards_) shard->tick();
+}
+
 }  // namespace moldau::server

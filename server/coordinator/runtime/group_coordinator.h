@@ -122,6 +122,8 @@ class GroupCoordinator {
   [[nodiscard]] GroupCounts counts() const;
   /// Drops what outlived its retention, in all groups; done by a timer in a broker. Returns the number of offsets.
   std::size_t expire_offsets();
+  /// Runs the timers that are due; done by themselves in a broker, by hand with a simulated clock.
+  void tick();
 
  private:
   enum class EmptyId : bool { refused, allowed };

@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+
 #include "protocol/base/log.h"
 #include "server/coordinator/group/append_batch.h"
 #include "server/coordinator/group/group_loader.h"
@@ -61,7 +63,8 @@ void GroupShardRunner::arm_timer_locked() {
   const auto next = shard_.next_deadline();
   if (!next || (armed_for_ && *armed_for_ <= *next)) return;
   armed_for_ = next;
-  timer_.expires_at(*next);
+  // By the clock's own time: in a simulation the deadline may be far from the machine's, and tick() is called by hand.
+  timer_.expires_after(std::max(*next - env_.clock.steady(), SteadyTime::duration::zero()));
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     if (error) return;
     if (const auto self = weak.lock()) self->tick();
