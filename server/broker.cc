@@ -298,6 +298,7 @@ void Broker::Parts::serve() {
   services.groups = groups.get();
   services.fetch_sessions = fetch_sessions.get();
   services.producer_ids = producer_ids.get();
+  services.cluster_id = cluster_id;
   sockets->start_accepting();
 }
 

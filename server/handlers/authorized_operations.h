@@ -1,24 +1,37 @@
-// authorized_operations of answers, as bits of AclOperation codes (KIP-430). Without an authorizer everything is allowed, as in Apache Kafka.
+// The bit sets of authorized_operations fields (KIP-430). Without an authorizer every operation that a resource supports is allowed.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
-#include <limits>
 
 namespace moldau::server {
 
-/// The field's value when it was not asked for.
-inline constexpr std::int32_t kNotAsked = std::numeric_limits<std::int32_t>::min();
+/// Kafka's AclOperation numbers.
+enum class AclOperation : std::int8_t {
+  read = 3,
+  write = 4,
+  create = 5,
+  remove = 6,
+  alter = 7,
+  describe = 8,
+  cluster_action = 9,
+  describe_configs = 10,
+  alter_configs = 11,
+  idempotent_write = 12
+};
 
-constexpr std::int32_t operation_bits(std::initializer_list<int> codes) {
+constexpr std::int32_t operation_bits(std::initializer_list<AclOperation> operations) {
   std::int32_t bits = 0;
-  for (const int code : codes) bits |= 1 << code;
+  for (const auto operation : operations) bits |= 1 << static_cast<int>(operation);
   return bits;
 }
 
-/// READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
-inline constexpr std::int32_t kAllTopicOperations = operation_bits({3, 4, 5, 6, 7, 8, 10, 11});
-/// CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE.
-inline constexpr std::int32_t kAllClusterOperations = operation_bits({5, 7, 8, 9, 10, 11, 12});
+/// Kafka 3.9 AclEntry.supportedOperations.
+inline constexpr std::int32_t kTopicOperations =
+    operation_bits({AclOperation::read, AclOperation::write, AclOperation::create, AclOperation::remove, AclOperation::alter, AclOperation::describe,
+                    AclOperation::describe_configs, AclOperation::alter_configs});
+inline constexpr std::int32_t kClusterOperations =
+    operation_bits({AclOperation::create, AclOperation::alter, AclOperation::describe, AclOperation::cluster_action, AclOperation::describe_configs,
+                    AclOperation::alter_configs, AclOperation::idempotent_write});
 
 }  // namespace moldau::server

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Services {
   GroupCoordinator* groups = nullptr;
   FetchSessionCache* fetch_sessions = nullptr;
   ProducerIdManager* producer_ids = nullptr;
+  std::string cluster_id;
   Executor blocking;  ///< Pool for work that may block or compute for long.
 };
 
@@ -70,6 +72,8 @@ class RequestContext {
   GroupCoordinator& groups() noexcept { return *services_.groups; }
   FetchSessionCache& fetch_sessions() noexcept { return *services_.fetch_sessions; }
   ProducerIdManager& producer_ids() noexcept { return *services_.producer_ids; }
+  /// Lives as long as the broker.
+  [[nodiscard]] std::string_view cluster_id() const noexcept { return services_.cluster_id; }
   Executor blocking_pool() { return services_.blocking; }
 
   /// Adds a file range to the answer; the result is the index for Records::make_external of the records field that it fills.
