@@ -75,10 +75,7 @@ Awaitable<Status> ConfigAdmin::start() {
   rebuild_defaults();
   auto topics = co_await read_entity_configs(deps_.store, "topics");
   if (!topics) co_return topics.error();
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& [topic, settings] : *topics) topics_[topic] = to_settings(settings);
-  }
+  for (auto& [topic, settings] : *topics) put_topic(topic, to_settings(settings));
   registration_ = deps_.config.on_change([this](const config::BrokerConfig& before, const config::BrokerConfig& after) {
     if (before.log_defaults == after.log_defaults) return;
     rebuild_defaults();
@@ -94,9 +91,40 @@ Awaitable<Status> ConfigAdmin::start() {
     if (name.starts_with(znodes::kConfigChangePrefix)) std::from_chars(name.data() + znodes::kConfigChangePrefix.size(), name.data() + name.size(), n);
     last = std::max(last, n);
   }
-  const std::lock_guard lock(mutex_);
-  handled_ = last;
+  set_handled(last);
   co_return Status{};
+}
+
+void ConfigAdmin::set_handled(std::int64_t number) {
+  const std::lock_guard lock(mutex_);
+  handled_ = number;
+}
+
+std::int64_t ConfigAdmin::handled() const {
+  const std::lock_guard lock(mutex_);
+  return handled_;
+}
+
+bool ConfigAdmin::add_waiter(const std::shared_ptr<Waiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || handled_ >= waiter->number) return false;
+  waiters_.push_back(waiter);
+  return true;
+}
+
+void ConfigAdmin::remove_waiter(const std::shared_ptr<Waiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  std::erase(waiters_, waiter);
+}
+
+bool ConfigAdmin::next_round() {
+  const std::lock_guard lock(mutex_);
+  if (!again_ || stopped_) {
+    following_ = false;
+    return false;
+  }
+  again_ = false;
+  return true;
 }
 
 void ConfigAdmin::stop() {
@@ -353,16 +381,11 @@ Awaitable<Status> ConfigAdmin::write_entity(std::string entity_path, config::Set
   const auto& made = answers[1].path;
   std::from_chars(made.data() + made.size() - 10, made.data() + made.size(), number);
   auto waiter = std::make_shared<Waiter>(co_await asio::this_coro::executor, number);
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopped_ || handled_ >= number) co_return Status{};
-    waiters_.push_back(waiter);
-  }
+  if (!add_waiter(waiter)) co_return Status{};
   waiter->timer.expires_after(kApplyWait);
   boost::system::error_code ignored;  // cancelled: applied
   co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  const std::lock_guard lock(mutex_);
-  std::erase(waiters_, waiter);
+  remove_waiter(waiter);
   co_return Status{};
 }
 
@@ -391,15 +414,7 @@ void ConfigAdmin::schedule() {
 }
 
 Awaitable<void> ConfigAdmin::follow() {
-  while (true) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!again_ || stopped_) {
-        following_ = false;
-        co_return;
-      }
-      again_ = false;
-    }
+  while (next_round()) {
     try {
       co_await handle_notifications();
     } catch (const std::exception& e) {
@@ -412,17 +427,13 @@ Awaitable<void> ConfigAdmin::handle_notifications() {
   const std::string parent(znodes::kConfigChanges);
   auto names = co_await deps_.store.children(parent, true);
   if (!names) co_return;
-  std::int64_t handled = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    handled = handled_;
-  }
+  const auto last = handled();
   std::vector<std::pair<std::int64_t, std::string>> fresh;
   for (auto& name : *names) {
     std::int64_t n = -1;
     if (!name.starts_with(znodes::kConfigChangePrefix)) continue;
     std::from_chars(name.data() + znodes::kConfigChangePrefix.size(), name.data() + name.size(), n);
-    if (n > handled) fresh.emplace_back(n, parent + "/" + name);
+    if (n > last) fresh.emplace_back(n, parent + "/" + name);
   }
   std::sort(fresh.begin(), fresh.end());
   std::vector<StoreOp> reads;

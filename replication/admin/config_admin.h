@@ -103,6 +103,12 @@ class ConfigAdmin final : public StoreListener, public std::enable_shared_from_t
   void apply_topic_settings(const std::string& topic, config::Settings settings);
   void rebuild_defaults();
   void finish_up_to(std::int64_t number);
+  // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
+  bool next_round();
+  std::int64_t handled() const;
+  void set_handled(std::int64_t number);
+  bool add_waiter(const std::shared_ptr<Waiter>& waiter);
+  void remove_waiter(const std::shared_ptr<Waiter>& waiter);
 
   ConfigAdminDeps deps_;
   config::DynamicConfig::Registration registration_;

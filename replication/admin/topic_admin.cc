@@ -96,6 +96,26 @@ void TopicAdmin::on_store_event(const StoreEvent& event) {
   for (auto it = from; it != to; ++it) asio::post(it->second->executor, [waiter = it->second] { waiter->timer.cancel(); });
 }
 
+bool TopicAdmin::begin_creation(const std::string& topic) {
+  const std::lock_guard lock(mutex_);
+  return creating_.insert(topic).second;
+}
+
+void TopicAdmin::end_creation(const std::string& topic) {
+  const std::lock_guard lock(mutex_);
+  creating_.erase(topic);
+}
+
+void TopicAdmin::add_removal_waiter(const std::string& path, const std::shared_ptr<Waiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  removals_.emplace(path, waiter);
+}
+
+void TopicAdmin::forget_removal_waiter(const std::shared_ptr<Waiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(removals_, [&](const auto& e) { return e.second == waiter; });
+}
+
 // ---- creation ----
 
 Awaitable<Status> TopicAdmin::check_free(std::string name) {
@@ -250,11 +270,7 @@ TopicSpec TopicAdmin::auto_created_spec(const std::string& topic, std::size_t li
 
 Awaitable<ErrorCode> TopicAdmin::auto_create(std::string topic, Millis wait) {
   if (invalid_topic_name(topic)) co_return ErrorCode::invalid_topic_exception;
-  bool mine = false;
-  {
-    const std::lock_guard lock(mutex_);
-    mine = creating_.insert(topic).second;
-  }
+  const bool mine = begin_creation(topic);
   std::int32_t partitions = 1;
   if (mine) {
     const auto live = deps_.metadata.image()->brokers().size();
@@ -266,10 +282,7 @@ Awaitable<ErrorCode> TopicAdmin::auto_create(std::string topic, Millis wait) {
       good = planned[0].written;
       partitions = static_cast<std::int32_t>(planned[0].assignment.size());
     }
-    {
-      const std::lock_guard lock(mutex_);
-      creating_.erase(topic);
-    }
+    end_creation(topic);
     if (!good && good.error().code != ErrorCode::topic_already_exists) {
       MOLDAU_LOG(metadata, info, "topic {} is not created: {}", topic, good.error().message);
       co_return good.error().code;
@@ -287,10 +300,7 @@ Awaitable<bool> TopicAdmin::wait_for_removal(std::string topic, SteadyTime deadl
   const auto executor = co_await asio::this_coro::executor;
   while (true) {
     auto waiter = std::make_shared<Waiter>(executor);
-    {
-      const std::lock_guard lock(mutex_);
-      removals_.emplace(path, waiter);
-    }
+    add_removal_waiter(path, waiter);
     waiter->timer.expires_at(deadline);
     const auto there = co_await deps_.store.exists(path, true);
     const bool gone = !there && there.error() == StoreError::no_node;
@@ -299,10 +309,7 @@ Awaitable<bool> TopicAdmin::wait_for_removal(std::string topic, SteadyTime deadl
       boost::system::error_code ignored;  // cancelled: an event came, look again
       co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    {
-      const std::lock_guard lock(mutex_);
-      std::erase_if(removals_, [&](const auto& e) { return e.second == waiter; });
-    }
+    forget_removal_waiter(waiter);
     if (gone) co_return true;
     if (late || !there) co_return false;
   }

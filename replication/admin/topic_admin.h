@@ -103,6 +103,11 @@ class TopicAdmin final : public StoreListener {
   Awaitable<void> write_topics(std::vector<Planned>& topics);
   [[nodiscard]] TopicSpec auto_created_spec(const std::string& topic, std::size_t live_brokers) const;
   Awaitable<Status> plan_partitions(const NewPartitionsSpec& spec, bool validate_only);
+  // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
+  bool begin_creation(const std::string& topic);
+  void end_creation(const std::string& topic);
+  void add_removal_waiter(const std::string& path, const std::shared_ptr<Waiter>& waiter);
+  void forget_removal_waiter(const std::shared_ptr<Waiter>& waiter);
   Awaitable<bool> wait_for_removal(std::string topic, SteadyTime deadline);
 
   TopicAdminDeps deps_;

@@ -51,21 +51,25 @@ void KafkaController::enqueue(std::string name, Event event) {
 }
 
 Awaitable<void> KafkaController::run_events() {
-  while (true) {
-    std::pair<std::string, Event> next;
-    {
-      const std::lock_guard lock(mutex_);
-      if (queue_.empty()) {
-        running_ = false;
-        for (auto& waiter : idle_waiters_) waiter();
-        idle_waiters_.clear();
-        co_return;
-      }
-      next = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    co_await run_one(std::move(next.first), std::move(next.second));
+  while (auto next = next_event()) co_await run_one(std::move(next->first), std::move(next->second));
+}
+
+std::optional<std::pair<std::string, KafkaController::Event>> KafkaController::next_event() {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty()) {
+    running_ = false;
+    for (auto& waiter : idle_waiters_) waiter();
+    idle_waiters_.clear();
+    return std::nullopt;
   }
+  std::optional next(std::move(queue_.front()));
+  queue_.pop_front();
+  return next;
+}
+
+bool KafkaController::is_stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
 }
 
 Awaitable<void> KafkaController::run_one(std::string name, Event event) {
@@ -107,10 +111,7 @@ Awaitable<void> KafkaController::stop() {
 }
 
 Awaitable<bool> KafkaController::inspect(std::function<void(const ControllerContext&)> f) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) co_return false;
-  }
+  if (is_stopping()) co_return false;
   co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
       [this](auto handler, std::function<void(const ControllerContext&)> look) {
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));

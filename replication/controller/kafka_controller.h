@@ -73,6 +73,9 @@ class KafkaController final : public StoreListener, public std::enable_shared_fr
 
   // ---- event loop (kafka_controller.cc) ----
   void enqueue(std::string name, Event event);
+  // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
+  std::optional<std::pair<std::string, Event>> next_event();
+  bool is_stopping();
   Awaitable<void> run_events();
   Awaitable<void> run_one(std::string name, Event event);
 

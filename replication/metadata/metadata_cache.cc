@@ -151,23 +151,30 @@ void MetadataCache::wake(const MetadataImage& image) {
   }
 }
 
+bool MetadataCache::satisfied_or_added(const std::shared_ptr<Waiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  if (waiter->predicate(*image_)) return true;
+  waiters_.push_back(waiter);
+  return false;
+}
+
+void MetadataCache::forget(const std::shared_ptr<Waiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  waiters_.remove(waiter);
+}
+
 Awaitable<bool> MetadataCache::wait_until(std::function<bool(const MetadataImage&)> predicate, Millis timeout) {
   auto executor = co_await boost::asio::this_coro::executor;
   auto waiter = std::make_shared<Waiter>(std::move(executor), std::move(predicate));
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiter->predicate(*image_)) co_return true;
-    if (timeout <= Millis(0)) co_return false;
-    waiters_.push_back(waiter);
-  }
+  if (timeout <= Millis(0)) co_return waiter->predicate(*image());
+  if (satisfied_or_added(waiter)) co_return true;
   waiter->timer.expires_after(timeout);
   // A wake-up may have come before the wait began: its cancel() then found nothing to cancel, but its post is still ahead of us or `satisfied` is set.
   if (!waiter->satisfied.load()) {
     boost::system::error_code ignored;  // cancelled: woken
     co_await waiter->timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
   }
-  const std::lock_guard lock(mutex_);
-  waiters_.remove(waiter);
+  forget(waiter);
   co_return waiter->satisfied.load();
 }
 

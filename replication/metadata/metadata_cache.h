@@ -79,6 +79,9 @@ class MetadataCache {
  private:
   struct Waiter;
   void wake(const MetadataImage& image);
+  // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
+  bool satisfied_or_added(const std::shared_ptr<Waiter>& waiter);
+  void forget(const std::shared_ptr<Waiter>& waiter);
 
   const BrokerId self_;
   std::string cluster_id_;
