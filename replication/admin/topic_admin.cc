@@ -342,8 +342,11 @@ Awaitable<std::vector<TopicOutcome>> TopicAdmin::delete_topics(std::vector<std::
     const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
     const auto& name = topic.name;
     bool gone = false;
-    if (timeout.count() > 0)
-      gone = co_await deps_.metadata.wait_until([name](const MetadataImage& image) { return image.topic(name) == nullptr; }, std::max(left, Millis(0)));
+    if (timeout.count() > 0) {
+      // Named: g++ 12 destroys a temporary that owns memory twice in a co_await.
+      std::function<bool(const MetadataImage&)> is_gone = [name](const MetadataImage& image) { return image.topic(name) == nullptr; };
+      gone = co_await deps_.metadata.wait_until(std::move(is_gone), std::max(left, Millis(0)));
+    }
     // DIFFERS: Apache Kafka answers here, and a creation that follows at once is refused as "marked for deletion".
     if (gone) static_cast<void>(co_await wait_for_removal(name, deadline));
     if (!gone) topic.error = ErrorCode::request_timed_out;
