@@ -25,6 +25,7 @@
 #include "server/broker_settings.h"
 #include "server/cluster_identity.h"
 #include "server/coordinator/runtime/group_coordinator.h"
+#include "server/coordinator/runtime/group_metrics.h"
 #include "server/coordinator/runtime/replica_coordinator_log.h"
 #include "server/coordinator/transaction/producer_id_manager.h"
 #include "server/fetch_session/fetch_session_cache.h"
@@ -91,6 +92,7 @@ struct Broker::Parts {
   std::unique_ptr<replication::TopicAdmin> topics;
   std::unique_ptr<ReplicaCoordinatorLog> offsets_log;
   std::unique_ptr<GroupCoordinator> groups;
+  std::unique_ptr<GroupMetrics> group_metrics;
   std::unique_ptr<FetchSessionCache> fetch_sessions;
   std::unique_ptr<ProducerIdManager> producer_ids;
   Services services;
@@ -204,6 +206,11 @@ Status Broker::Parts::join_cluster() {
   if (!epoch) return epoch.error();
   broker_epoch = *epoch;
   groups->start(offsets_partitions());
+  group_metrics = std::make_unique<GroupMetrics>(*groups, clock, [this](TopicPartitionView tp) -> std::optional<std::int64_t> {
+    const auto log = replicas->leader_log(tp);
+    if (!log) return std::nullopt;
+    return log->high_watermark().value();
+  });
 
   replication::ControlReceiver receiver;
   receiver.leader_and_isr = [this](const protocol::LeaderAndIsrRequest& request, Arena& arena) {
@@ -293,6 +300,7 @@ void Broker::Parts::follow_logging_levels() {
 void Broker::Parts::serve() {
   services.replicas = replicas.get();
   services.metadata = metadata.get();
+  services.store = store.get();
   services.topics = topics.get();
   services.configs = configs.get();
   services.groups = groups.get();
