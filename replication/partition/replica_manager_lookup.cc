@@ -15,6 +15,7 @@ constexpr std::int64_t kLatest = -1;
 constexpr std::int64_t kEarliest = -2;
 constexpr std::int64_t kEarliestLocal = -4;
 constexpr std::int64_t kLatestTiered = -5;
+constexpr std::int64_t kEarliestPendingUpload = -6;
 }  // namespace
 
 Result<std::optional<storage::TimestampAndOffset>> ReplicaManager::offset_for_timestamp(TopicPartitionView tp, const OffsetLookup& lookup) const {
@@ -38,6 +39,7 @@ Result<std::optional<storage::TimestampAndOffset>> ReplicaManager::offset_for_ti
     case kEarliestLocal:
       return a.log->offset_by_timestamp(lookup.timestamp);
     case kLatestTiered:
+    case kEarliestPendingUpload:
       return std::optional<storage::TimestampAndOffset>();  // nothing is ever tiered
     default: {
       auto found = a.log->offset_by_timestamp(lookup.timestamp);

@@ -1,5 +1,5 @@
-// ListOffsets (key 2, v0-10): offsets by time. v1 one offset and timestamp; v2 isolation; v4 leader epochs; v7 max timestamp (KIP-734); v8 earliest local
-// (KIP-405); v9 latest tiered (KIP-1005); v10 timeout. Kafka 3.9 KafkaApis.handleListOffsetRequest.
+// ListOffsets (key 2, v0-11): offsets by time. v1 one offset and timestamp; v2 isolation; v4 leader epochs; v7 max timestamp (KIP-734); v8 earliest local
+// (KIP-405); v9 latest tiered (KIP-1005); v10 timeout; v11 earliest pending upload (KIP-1023). Kafka 3.9 KafkaApis.handleListOffsetRequest.
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -30,6 +30,7 @@ std::optional<std::int16_t> first_version_of(std::int64_t timestamp) {
     case -3: return std::int16_t{7};  // max timestamp
     case -4: return std::int16_t{8};  // earliest local
     case -5: return std::int16_t{9};  // latest tiered
+    case -6: return std::int16_t{11};  // earliest pending upload
     default: return std::nullopt;
   }
 }
