@@ -326,8 +326,9 @@ void Broker::Parts::start_http() {
 void Broker::Parts::stop() {
   if (std::exchange(stopped, true)) return;
   health.set(BrokerState::shutting_down);
-  if (sockets) sockets->stop(kStopGrace);
+  // Groups first: a JoinGroup may wait for minutes, and its connection would for as long as it may.
   if (groups) sync_wait(Executor(blocking.get_executor()), groups->stop());
+  if (sockets) sockets->stop(kStopGrace);
   if (controller) sync_wait(Executor(blocking.get_executor()), controller->stop());
   if (configs) configs->stop();
   if (replicas) replicas->shutdown();
