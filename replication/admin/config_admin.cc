@@ -66,7 +66,10 @@ ConfigAdmin::~ConfigAdmin() { deps_.store.remove_listener(this); }
 
 Awaitable<Status> ConfigAdmin::start() {
   // The brokers' keys first: they give the topics' defaults.
-  for (const auto& name : {std::string(znodes::kDefaultEntity), std::to_string(deps_.self.value())}) {
+  std::vector<std::string> names;
+  names.emplace_back(znodes::kDefaultEntity);
+  names.push_back(std::to_string(deps_.self.value()));
+  for (const auto& name : names) {
     auto settings = co_await read_entity_config(deps_.store, "brokers/" + name);
     if (!settings) co_return settings.error();
     const auto scope = name == znodes::kDefaultEntity ? config::DynamicScope::cluster_default : config::DynamicScope::broker;
@@ -348,7 +351,10 @@ Awaitable<Status> ConfigAdmin::alter_broker(std::string name, config::Settings s
   const auto scope = name.empty() ? config::DynamicScope::cluster_default : config::DynamicScope::broker;
   if (auto bad = deps_.config.validate(scope, settings)) co_return to_error(*bad, "");
   if (validate_only) co_return Status{};
-  co_return co_await write_entity("brokers/" + (name.empty() ? std::string(znodes::kDefaultEntity) : name), std::move(settings));
+  // Named before the call: g++ 12 frees the temporaries of a conditional twice in a co_await expression.
+  std::string entity = "brokers/";
+  entity += name.empty() ? znodes::kDefaultEntity : std::string_view(name);
+  co_return co_await write_entity(std::move(entity), std::move(settings));
 }
 
 Status ConfigAdmin::alter_loggers(std::string_view name, std::span<const config::Alteration> ops, bool validate_only) {

@@ -232,7 +232,8 @@ Awaitable<std::vector<CreatedTopic>> TopicAdmin::create_topics(std::vector<Topic
     }
     topic.id = p.id;
     const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
-    const bool ready = timeout.count() > 0 && co_await deps_.metadata.wait_for_leaders(p.name, topic.partitions, std::max(left, Millis(0)));
+    bool ready = false;
+    if (timeout.count() > 0) ready = co_await deps_.metadata.wait_for_leaders(p.name, topic.partitions, std::max(left, Millis(0)));
     if (ready) continue;
     fail(topic, Error(ErrorCode::request_timed_out));
     topic.message.reset();
@@ -444,7 +445,8 @@ Awaitable<std::vector<TopicOutcome>> TopicAdmin::create_partitions(std::vector<N
   for (std::size_t i = 0; i < topics.size(); ++i) {
     if (out[i].error != ErrorCode::none) continue;
     const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
-    const bool ready = timeout.count() > 0 && co_await deps_.metadata.wait_for_leaders(topics[i].topic, topics[i].count, std::max(left, Millis(0)));
+    bool ready = false;
+    if (timeout.count() > 0) ready = co_await deps_.metadata.wait_for_leaders(topics[i].topic, topics[i].count, std::max(left, Millis(0)));
     if (!ready) out[i].error = ErrorCode::request_timed_out;
   }
   co_return out;

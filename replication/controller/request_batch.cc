@@ -130,6 +130,7 @@ protocol::UpdateMetadataRequest ControllerRequestBatch::update_metadata(BrokerId
   for (const auto& [id, live] : context_.live_brokers) {
     auto& b = request.live_brokers.add(arena);
     b.id = id;
+    b.rack.reset();
     if (live.registration.rack) b.rack = arena.dup(*live.registration.rack);
     for (const auto& e : live.registration.endpoints) {
       auto& endpoint = b.endpoints.add(arena);

@@ -89,21 +89,24 @@ void ControllerWorld::broker_up(BrokerId id, const std::string& rack) {
                            .inter_broker_listener = "PLAINTEXT",
                            .delete_topic_enable = true,
                            .unclean_allowed = [this](std::string_view) { return unclean_; },
-                           .register_again = {}};
+                           .register_again = [this, id, rack] { return register_broker_node(id, rack); }};
   broker.controller = KafkaController::make(std::move(deps));
   boost::asio::co_spawn(
       context_,
       [this, id, rack]() -> Awaitable<void> {
-        auto& b = brokers_[id];
-        znodes::BrokerRegistration registration;
-        registration.id = id;
-        registration.endpoints.push_back({"PLAINTEXT", "host" + std::to_string(id.value()), 9092, 0});
-        if (!rack.empty()) registration.rack = rack;
-        const auto epoch = co_await register_broker(*b.session, registration);
-        if (!epoch) note("! " + epoch.error().message);
-        b.controller->start();
+        co_await register_broker_node(id, rack);
+        brokers_[id].controller->start();
       },
       boost::asio::detached);
+}
+
+Awaitable<void> ControllerWorld::register_broker_node(BrokerId id, std::string rack) {
+  znodes::BrokerRegistration registration;
+  registration.id = id;
+  registration.endpoints.push_back({"PLAINTEXT", "host" + std::to_string(id.value()), 9092, 0});
+  if (!rack.empty()) registration.rack = rack;
+  const auto epoch = co_await register_broker(*brokers_[id].session, registration);
+  if (!epoch) note("! " + epoch.error().message);
 }
 
 void ControllerWorld::broker_down(BrokerId id) {

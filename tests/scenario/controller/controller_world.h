@@ -36,6 +36,7 @@ class ControllerWorld {
   void settle();
   void broker_up(BrokerId id, const std::string& rack);
   void broker_down(BrokerId id);
+  Awaitable<void> register_broker_node(BrokerId id, std::string rack);
   void write(std::vector<StoreOp> ops);
   void note(const std::string& line) { trace_ << line << '\n'; }
   void received(BrokerId by, const ControlRequest& request, BrokerChannel::Completion done);
