@@ -62,7 +62,6 @@ public class Modern extends Classic {
             say("partitions", outcome(() -> admin.createTopics(Collections.singleton(new NewTopic("java-c", 0, (short) 1))).all().get()));
             say("name", outcome(() -> admin.createTopics(Collections.singleton(new NewTopic("java c", 1, (short) 1))).all().get()));
             say("config", outcome(() -> admin.createTopics(Collections.singleton(new NewTopic("java-c", 1, (short) 1).configs(Collections.singletonMap("x", "y")))).all().get()));
-            say("assignment", outcome(() -> admin.createTopics(Collections.singleton(new NewTopic("java-c", Collections.singletonMap(0, Collections.singletonList(5))))).all().get()));
             say("validate only", outcome(() -> admin.createTopics(Collections.singleton(new NewTopic("java-v", 1, (short) 1)), new CreateTopicsOptions().validateOnly(true)).all().get()));
             Set<String> names = new TreeSet<>(admin.listTopics().names().get());
             names.removeIf(n -> !n.matches("java-[abcv]"));

@@ -2,6 +2,7 @@
 import argparse
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import threading
@@ -80,6 +81,15 @@ def run_layer(name, options):
     return results, worker.is_alive()
 
 
+def interrupted(number, _):
+    """Ends at once: the children are tied to the threads that started them, the temporary folders are removed here."""
+    print(f'interrupted by signal {number}')
+    sys.stdout.flush()
+    for folder in list(paths.made):
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(128 + number)
+
+
 def main():
     options = parse(sys.argv[1:])
     if options.list:
@@ -89,7 +99,8 @@ def main():
                 for one in suite.scenarios:
                     print(f'{layer} {suite.name}/{one.name}{" (--long)" if one.long else ""}')
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, interrupted)
     paths.RESULTS.mkdir(parents=True, exist_ok=True)
     total, hung = tally.Tally(quiet=True), False
     chosen = options.layers or [name for name, (_, _, _, default) in layers.LAYERS.items() if default]

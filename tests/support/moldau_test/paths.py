@@ -10,9 +10,14 @@ CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '
 RESULTS = pathlib.Path(os.environ.get('MOLDAU_TEST_RESULTS') or ROOT / 'build' / 'test-results')
 
 
+made = set()        # temporary folders, so that an interrupted run can remove them
+
+
 def temporary(prefix):
     """A fresh folder under the system's temporary one; the caller removes it."""
-    return pathlib.Path(tempfile.mkdtemp(prefix=f'moldau-{prefix}-'))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f'moldau-{prefix}-'))
+    made.add(folder)
+    return folder
 
 
 def build_dir(preset):
