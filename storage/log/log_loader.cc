@@ -58,6 +58,7 @@ class Loader {
     ProducerStateManager producers(request_.env.producer_id_expiration_ms);
     const ProducerRebuild what{request_.partition, request_.dir, segments_, log_start, log_end_, request_.env.clock.wall_ms(), request_.clean_shutdown, false};
     if (auto s = rebuild_producer_state(producers, snapshots_, what); !s) return s.error();
+    if (auto s = snapshots_.remove_distrusted(request_.dir); !s) return s.error();
 
     LoadedLog loaded;
     loaded.segments = std::move(segments_);

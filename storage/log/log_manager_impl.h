@@ -68,6 +68,8 @@ class LogManagerImpl final : public LogManager {
   void checkpoint_high_watermarks();
   void expire_producers();
   void run_deletions() { deletion_->run_due(seams_.disk); }
+  /// Waits until the background work that is under way has ended. Blocking.
+  void drain_jobs() { jobs_->drain(); }
   [[nodiscard]] const DeletionQueue& deletions() const noexcept { return *deletion_; }
   [[nodiscard]] FileCache& file_cache() noexcept { return cache_; }
 

@@ -92,10 +92,7 @@ Status rebuild_producer_state(ProducerStateManager& state, ProducerSnapshots& sn
     return {};
   }
 
-  const auto known = snapshots.known();
-  for (const auto offset : known)
-    if (offset > what.end || offset <= what.log_start)
-      if (auto s = snapshots.remove(what.dir, offset); !s) return s;
+  snapshots.distrust_outside(what.log_start, what.end);
   state.set_map_end(what.log_start);
   state.set_last_snapshot(what.log_start);
   while (snapshots.latest() != kNoOffset) {

@@ -31,7 +31,7 @@ struct ProducerRebuild {
   bool clean_shutdown = false;
   bool skip_scan = false;     ///< there were no producers before
 };
-/// REQUIRES: `state` is new.
+/// REQUIRES: `state` is new. Snapshots outside the range are distrusted; the caller removes them (ProducerSnapshots::remove_distrusted) when all is rebuilt.
 Status rebuild_producer_state(ProducerStateManager& state, ProducerSnapshots& snapshots, const ProducerRebuild& what);
 
 }  // namespace moldau::storage

@@ -158,6 +158,7 @@ Status UnifiedLog::rebuild_producers(Offset end) {
   const auto list = segments_;
   const ProducerRebuild what{tp_, dir, list->all(), log_start_offset(), end, env_.clock.wall_ms(), false, false};
   if (auto s = rebuild_producer_state(fresh, snapshots_, what); !s) return s;
+  if (auto s = snapshots_.remove_distrusted(dir); !s) return s;
   const std::lock_guard lock(mutex_);
   producers_ = std::move(fresh);
   refresh_seen();

@@ -1,6 +1,7 @@
 #include "storage/producer_state/producer_snapshots.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/base/crc32c.h"
 #include "protocol/base/log.h"
@@ -71,9 +72,11 @@ void ProducerSnapshots::set_known(std::vector<Offset> offsets) {
 }
 
 Status ProducerSnapshots::write(const std::string& dir, Offset offset, const std::string& bytes, bool sync) {
-  auto file = disk_.open(path(dir, offset), OpenMode::truncate);
+  auto file = disk_.open(path(dir, offset), OpenMode::create);
   if (!file) return file.error();
   if (auto s = (*file)->write_at(0, as_bytes(bytes)); !s) return s;
+  if (std::erase(distrusted_, offset) > 0)
+    if (auto s = (*file)->truncate(bytes.size()); !s) return s;
   if (sync) {
     if (auto s = (*file)->sync(); !s) return s;
   }
@@ -107,15 +110,22 @@ Status ProducerSnapshots::remove(const std::string& dir, Offset offset) {
   return disk_.remove(path(dir, offset));
 }
 
-Status ProducerSnapshots::remove_below(const std::string& dir, Offset offset) {
-  while (!offsets_.empty() && offsets_.front() < offset)
-    if (auto s = remove(dir, offsets_.front()); !s) return s;
+Status ProducerSnapshots::remove_all(const std::string& dir) {
+  if (auto s = remove_distrusted(dir); !s) return s;
+  while (!offsets_.empty())
+    if (auto s = remove(dir, offsets_.back()); !s) return s;
   return {};
 }
 
-Status ProducerSnapshots::remove_all(const std::string& dir) {
-  while (!offsets_.empty())
-    if (auto s = remove(dir, offsets_.back()); !s) return s;
+void ProducerSnapshots::distrust_outside(Offset start, Offset end) {
+  const auto outside = std::stable_partition(offsets_.begin(), offsets_.end(), [&](Offset o) { return o > start && o <= end; });
+  distrusted_.insert(distrusted_.end(), outside, offsets_.end());
+  offsets_.erase(outside, offsets_.end());
+}
+
+Status ProducerSnapshots::remove_distrusted(const std::string& dir) {
+  for (const auto offset : std::exchange(distrusted_, {}))
+    if (auto s = disk_.remove(path(dir, offset)); !s) return s;
   return {};
 }
 

@@ -40,8 +40,11 @@ class ProducerSnapshots {
   Result<std::optional<std::vector<ProducerStateEntry>>> read(const std::string& dir, Offset offset);
   Status sync(const std::string& dir, Offset offset);
   Status remove(const std::string& dir, Offset offset);
-  Status remove_below(const std::string& dir, Offset offset);
   Status remove_all(const std::string& dir);
+  /// Forgets those above `end` or not above `start`: they may describe records that are not in the log any more. Their files stay until
+  /// remove_distrusted(), so that a new snapshot at the same offset takes the file over (a removal and a creation cost much more).
+  void distrust_outside(Offset start, Offset end);
+  Status remove_distrusted(const std::string& dir);
   /// Keeps those at a segment's base offset, and the newest if it is above all of these. `bases` ascending.
   Status remove_strays(const std::string& dir, const std::vector<Offset>& bases);
 
@@ -49,6 +52,7 @@ class ProducerSnapshots {
   [[nodiscard]] static std::string path(const std::string& dir, Offset offset);
   Disk& disk_;
   std::vector<Offset> offsets_;  ///< ascending
+  std::vector<Offset> distrusted_;
 };
 
 }  // namespace moldau::storage

@@ -73,6 +73,7 @@ class Sample {
     auto tail = make_batch({.records = 5, .timestamp = now, .value_size = 100, .producer_id = 9, .epoch = 0, .sequence = 400, .base_offset = 400, .leader_epoch = 3});
     REQUIRE(run(cut->append_as_follower(tail)));
     records += 5;
+    manager_->drain_jobs();
   }
   void stop() { manager_->shutdown(); }
 
