@@ -4,7 +4,7 @@ import sys
 
 from moldau_test.scenario import Suite
 
-suite = Suite('group-states', broker={'num.partitions': 2, 'group.initial.rebalance.delay.ms': 300, 'group.min.session.timeout.ms': 1000,
+suite = Suite('group-states', broker={'num.partitions': 2, 'group.initial.rebalance.delay.ms': 1000, 'group.min.session.timeout.ms': 1000,
                                       'auto.create.topics.enable': 'true'})
 
 

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 
-import kafka_raw as k
-
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../../../integration/group_states"))
+import kafka_raw as k  # noqa: E402 - from there
+
 PEER = os.environ.get("PEER", "/work/shared/peer")
 PORT, ZK = 23292, 23281
 RUN = os.environ.setdefault("PEER_RUN", "/tmp/coord-golden-peer")
