@@ -97,66 +97,70 @@ void Partition::wake(std::int64_t bytes) {
 
 // ---- appends ----
 
-Awaitable<AppendResult<LogAppendInfo>> Partition::append_as_leader(PartitionAppend append) {
-  std::shared_ptr<storage::Log> log;
-  LeaderEpoch epoch;
-  for (;;) {
-    bool entered = false;
-    {
-      const std::lock_guard lock(mutex_);
-      if (is_offline()) co_return AppendError{ErrorCode::kafka_storage_error, "the log directory is offline", {}};
-      if (gate_.try_enter_locked()) {
-        entered = true;
-        ErrorCode refused = ErrorCode::none;
-        if (!state_.is_leader() || !log_) {
-          refused = ErrorCode::not_leader_or_follower;
-        } else if (append.acks == -1 && state_.is_under_min_isr(min_isr_locked())) {
-          refused = ErrorCode::not_enough_replicas;
-        }
-        if (refused == ErrorCode::none) {
-          log = log_;
-          epoch = state_.leader_epoch();
-        } else {
-          ResumeBatch batch;
-          gate_.leave_locked(batch);
-          co_return AppendError{refused, {}, {}};
-        }
-      }
+Partition::Entry Partition::enter(std::int16_t acks) {
+  Entry entry;
+  ResumeBatch batch;
+  const std::lock_guard lock(mutex_);
+  if (is_offline()) {
+    entry.refused = ErrorCode::kafka_storage_error;
+  } else if (!gate_.try_enter_locked()) {
+    entry.closed = true;
+  } else {
+    if (!state_.is_leader() || !log_) {
+      entry.refused = ErrorCode::not_leader_or_follower;
+    } else if (acks == -1 && state_.is_under_min_isr(min_isr_locked())) {
+      entry.refused = ErrorCode::not_enough_replicas;
     }
-    if (entered) break;
-    co_await gate_.wait_open();
+    if (entry.refused != ErrorCode::none) gate_.leave_locked(batch);
+    entry.log = log_;
+    entry.epoch = state_.leader_epoch();
   }
+  return entry;
+}
 
+void Partition::leave(LeaderEpoch epoch, const LogAppendInfo* appended) {
+  // What lies below the end of a completed append is as durable as the topic asks for. A duplicate says nothing: its original may still be on the way.
+  const bool counts = appended != nullptr && !appended->duplicate && appended->last_offset >= Offset(0);
+  ResumeBatch batch;
+  {
+    const std::lock_guard lock(mutex_);
+    if (counts && state_.is_leader() && state_.leader_epoch() == epoch) {
+      state_.on_leader_append(appended->last_offset + 1);
+      advance_high_watermark_locked();
+    }
+    gate_.leave_locked(batch);
+  }
+  if (counts) wake(appended->valid_bytes);
+}
+
+Awaitable<AppendResult<LogAppendInfo>> Partition::append_as_leader(PartitionAppend append) {
+  Entry entry = enter(append.acks);
+  while (entry.closed) {
+    co_await gate_.wait_open();
+    entry = enter(append.acks);
+  }
+  if (entry.refused != ErrorCode::none) co_return AppendError{entry.refused, {}, {}};
+
+  /// Leaves the gate, also when the append throws.
   struct Inside {
     Partition& partition;
-    ~Inside() {
-      ResumeBatch batch;
-      const std::lock_guard lock(partition.mutex_);
-      partition.gate_.leave_locked(batch);
-    }
+    LeaderEpoch epoch;
+    const LogAppendInfo* appended = nullptr;
+    ~Inside() { partition.leave(epoch, appended); }
   };
-  std::int64_t bytes = 0;
-  {
-    const Inside inside{*this};
-    storage::LeaderAppend request;
-    request.records = append.records;
-    request.leader_epoch = epoch;
-    request.origin = append.origin;
-    request.produce_version = append.produce_version;
-    auto result = co_await log->append_as_leader(request);
-    if (!result) co_return result;
-    // What lies below the end of a completed append is as durable as the topic asks for. A duplicate says nothing: its original may still be on the way.
-    if (!result->duplicate && result->last_offset >= Offset(0)) {
-      const std::lock_guard lock(mutex_);
-      if (state_.is_leader() && state_.leader_epoch() == epoch) {
-        state_.on_leader_append(result->last_offset + 1);
-        advance_high_watermark_locked();
-      }
-      bytes = result->valid_bytes;
-    }
-    if (bytes > 0) wake(bytes);
-    co_return result;
+  storage::LeaderAppend request;
+  request.records = append.records;
+  request.leader_epoch = entry.epoch;
+  request.origin = append.origin;
+  request.produce_version = append.produce_version;
+  LogAppendInfo info;
+  Inside inside{*this, entry.epoch};
+  auto result = co_await entry.log->append_as_leader(request);
+  if (result) {
+    info = *result;
+    inside.appended = &info;
   }
+  co_return result;
 }
 
 std::optional<ErrorCode> Partition::check_replicated(Offset required) const {

@@ -160,6 +160,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void expire_isr();
 
  private:
+  /// The way into an append.
+  struct Entry {
+    bool closed = false;  ///< The role is changing: wait and come again.
+    ErrorCode refused = ErrorCode::none;
+    std::shared_ptr<storage::Log> log;
+    LeaderEpoch epoch;
+  };
+  Entry enter(std::int16_t acks);
+  /// The way out: takes note of what was appended (null: nothing) and moves the high watermark.
+  void leave(LeaderEpoch epoch, const storage::LogAppendInfo* appended);
+
   /// REQUIRES: mutex_. True when the high watermark moved.
   bool advance_high_watermark_locked();
   [[nodiscard]] std::int32_t min_isr_locked() const;

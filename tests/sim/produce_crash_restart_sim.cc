@@ -65,7 +65,12 @@ class World {
     const std::uint64_t steps = 1 + random_->below(60);
     if (power_loss_) disk_.stop_at(disk_.mutations() + 1 + random_->below(steps * 4));
     for (std::uint64_t i = 0; i < steps; ++i) step(broker);
-    if (power_loss_) disk_.crash();
+    if (power_loss_) {
+      disk_.crash();
+    } else if (random_->below(4) == 0) {
+      broker.replicas().shutdown();
+      broker.logs().shutdown();  // an orderly stop
+    }
     // Otherwise: kill -9. Nothing is closed; what was written stays.
   }
 
@@ -78,7 +83,10 @@ class World {
     if (!model.unanswered) {
       std::vector<std::string> values;
       const std::uint64_t n = 1 + random_->below(5);
-      for (std::uint64_t i = 0; i < n; ++i) values.push_back(std::to_string(producer) + ":" + std::to_string(model.next_sequence + static_cast<std::int32_t>(i)) + std::string(random_->below(300), '.'));
+      for (std::uint64_t i = 0; i < n; ++i) {
+        const auto sequence = model.next_sequence + static_cast<std::int32_t>(i);
+        values.push_back(std::to_string(producer) + ":" + std::to_string(sequence) + std::string(random_->below(300), '.'));
+      }
       model.unanswered = std::move(values);
     }
     auto batch = make_batch(*model.unanswered, ProducerId(producer), model.next_sequence, ProducerEpoch(0), clock_.wall_ms());
