@@ -28,5 +28,8 @@ function(moldau_library name)
   if(ARG_PRECOMPILED)
     target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # ccache wants it
     target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h)
+    # ccache takes this sum for the precompiled file, whose bytes differ from checkout to checkout.
+    file(SHA256 ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h sum)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.gch.sum "${sum} ${CMAKE_CXX_COMPILER_VERSION}")
   endif()
 endfunction()

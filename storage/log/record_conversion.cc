@@ -71,6 +71,11 @@ Result<DownConversion> down_convert(Bytes stored, std::int8_t to_magic, Offset f
 }
 
 void pad_to_announced(protocol::ByteBuffer& records, std::size_t announced) {
+  // The first converted entry always goes whole, or a consumer would never get past it (a small batch may grow when it is converted).
+  if (records.size() >= protocol::kLogOverhead) {
+    const auto first = static_cast<std::size_t>(load_be<std::int32_t>(records.data() + sizeof(std::int64_t))) + protocol::kLogOverhead;
+    announced = std::max(announced, std::min(first, records.size()));
+  }
   if (records.size() >= announced) {
     records.resize(announced);
     return;

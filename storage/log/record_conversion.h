@@ -23,7 +23,7 @@ struct DownConversion {
 Result<DownConversion> down_convert(Bytes stored, std::int8_t to_magic, Offset fetch_offset, std::size_t max_decompressed = protocol::kDefaultMaxDecompressed);
 
 /// Makes `records` exactly `announced` bytes long: a partial entry that clients skip (offset -1, a size beyond what is left, zero bytes) is put behind it.
-/// What is longer is cut.
+/// What is longer is cut, but never the first entry.
 void pad_to_announced(protocol::ByteBuffer& records, std::size_t announced);
 
 }  // namespace moldau::storage
