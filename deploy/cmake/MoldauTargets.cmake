@@ -21,15 +21,20 @@ if(MOLD_LINKER)
   target_link_options(moldau_flags INTERFACE -fuse-ld=mold)
 endif()
 
+# moldau_precompile(TARGET [HEADERS...]): parses the common headers (and those) once for the target.
+function(moldau_precompile target)
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # ccache wants it
+  target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h ${ARGN})
+  # ccache takes this sum for the precompiled file, whose bytes differ from checkout to checkout.
+  file(SHA256 ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h sum)
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum "${sum} ${CMAKE_CXX_COMPILER_VERSION} ${CMAKE_BUILD_TYPE} ${MOLDAU_SANITIZE} ${ARGN}")
+endfunction()
+
 function(moldau_library name)
   cmake_parse_arguments(ARG "PRECOMPILED" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC moldau_flags ${ARG_LINK})
   if(ARG_PRECOMPILED)
-    target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # ccache wants it
-    target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h)
-    # ccache takes this sum for the precompiled file, whose bytes differ from checkout to checkout.
-    file(SHA256 ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h sum)
-    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.gch.sum "${sum} ${CMAKE_CXX_COMPILER_VERSION}")
+    moldau_precompile(${name})
   endif()
 endfunction()
