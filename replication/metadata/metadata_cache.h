@@ -49,10 +49,6 @@ class MetadataCache {
     return image_;
   }
   [[nodiscard]] BrokerId self() const noexcept { return self_; }
-  /// The cluster's id; empty until the broker has read it.
-  [[nodiscard]] const std::string& cluster_id() const noexcept { return cluster_id_; }
-  /// REQUIRES: before requests are served.
-  void set_cluster_id(std::string id) { cluster_id_ = std::move(id); }
 
   // Short-cuts; each reads the image of this moment.
   [[nodiscard]] bool contains(std::string_view topic) const { return image()->topic(topic) != nullptr; }
@@ -84,7 +80,6 @@ class MetadataCache {
   void forget(const std::shared_ptr<Waiter>& waiter);
 
   const BrokerId self_;
-  std::string cluster_id_;
   mutable std::mutex mutex_;  // guards image_ (the pointer) and waiters_
   std::shared_ptr<const MetadataImage> image_;
   std::list<std::shared_ptr<Waiter>> waiters_;

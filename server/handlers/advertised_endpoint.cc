@@ -26,6 +26,9 @@ NodeAddress advertised_endpoint(RequestContext& ctx, BrokerId broker, const repl
   if (broker != ctx.metadata().self()) return stored;
   const auto config = ctx.config().current();
   if (!config->advertised_auto) return stored;
+  // Brokers of a cluster find each other by what the znodes say.
+  const bool clustered = config->zookeeper_connect && !config->zookeeper_connect->empty();
+  if (clustered && endpoint.listener == config->inter_broker_listener) return stored;
   const auto& connection = ctx.connection();
   switch (local_network().place_of(connection.peer_host)) {
     case PeerPlace::this_machine:

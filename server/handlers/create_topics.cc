@@ -1,9 +1,12 @@
-// CreateTopics (key 19, v0-7): the controller creates topics (KIP-4, KIP-525, KIP-516).
-#include <algorithm>
-#include <map>
-
+// CreateTopics (key 19, v0-7): v1 validate_only, v4 defaults (-1), v5 what was created, v7 topic ids. Kafka 3.9 KafkaApis.handleCreateTopicsRequest.
 #include "protocol/messages/create_topics.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
 #include "replication/admin/topic_admin.h"
+#include "server/handlers/group_mapping.h"
 #include "server/handlers/handlers.h"
 
 namespace moldau::server {
@@ -11,57 +14,63 @@ namespace {
 
 using protocol::CreateTopicsRequest;
 using protocol::CreateTopicsResponse;
+using Result = CreateTopicsResponse::CreatableTopicResult;
 
-constexpr std::string_view kTwice = "Found multiple entries for this topic.";
-
-replication::TopicSpec to_spec(const CreateTopicsRequest::CreatableTopic& topic) {
+replication::TopicSpec spec_of(const CreateTopicsRequest::CreatableTopic& topic) {
   replication::TopicSpec spec;
   spec.name = topic.name;
   spec.partitions = topic.num_partitions;
   spec.replication_factor = topic.replication_factor;
   for (const auto& a : topic.assignments) spec.assignments.emplace_back(a.partition_index, std::vector<BrokerId>(a.broker_ids.begin(), a.broker_ids.end()));
-  for (const auto& c : topic.configs) spec.configs.emplace_back(std::string(c.name), c.value ? std::optional<std::string>(std::string(*c.value)) : std::nullopt);
+  for (const auto& c : topic.configs) spec.configs.emplace_back(std::string(c.name), owned(c.value));
   return spec;
 }
 
-void fill(Arena& arena, const replication::CreatedTopic& created, CreateTopicsResponse::CreatableTopicResult& answer) {
-  answer.error_code = created.error;
-  answer.error_message = created.message ? std::optional(arena.dup(*created.message)) : std::nullopt;
-  answer.topic_id = created.id;
-  answer.num_partitions = created.partitions;
-  answer.replication_factor = created.replication_factor;
-  for (const auto& entry : created.configs) {
-    auto& c = answer.configs->add(arena);
-    c.name = arena.dup(entry.name);
-    c.value = entry.value ? std::optional(arena.dup(*entry.value)) : std::nullopt;
-    c.read_only = entry.read_only;
-    c.config_source = static_cast<std::int8_t>(entry.source);
-    c.is_sensitive = entry.sensitive;
+void write(RequestContext& ctx, const replication::CreatedTopic& from, Result& to) {
+  auto& arena = ctx.arena();
+  to.error_code = from.error;
+  to.error_message = borrowed(arena, from.message);
+  to.topic_id = from.id;
+  to.num_partitions = from.partitions;
+  to.replication_factor = from.replication_factor;
+  to.configs.emplace();
+  if (ctx.api_version < 5) return;
+  for (const auto& e : from.configs) {
+    auto& config = to.configs->add(arena);
+    config.name = arena.dup(e.name);
+    config.value = borrowed(arena, e.value);
+    config.read_only = e.read_only;
+    config.config_source = static_cast<std::int8_t>(e.source);
+    config.is_sensitive = e.sensitive;
   }
 }
 
 }  // namespace
 
 Awaitable<CreateTopicsResponse> handle_create_topics(RequestContext& ctx, const CreateTopicsRequest& req) {
-  if (!ctx.topics().is_controller()) co_return error_response(req, ErrorCode::not_controller, ctx.arena());
+  auto& arena = ctx.arena();
   CreateTopicsResponse response;
-  std::map<std::string_view, int> times;
-  for (const auto& topic : req.topics) ++times[topic.name];
+  response.topics.reserve(arena, req.topics.size());
+  for (const auto& topic : req.topics) response.topics.add(arena).name = arena.dup(topic.name);
+  if (!ctx.topics().is_controller()) {
+    for (auto& topic : response.topics) topic.error_code = ErrorCode::not_controller;
+    co_return response;
+  }
+  std::map<std::string_view, int> count;
+  for (const auto& topic : req.topics) ++count[topic.name];
   std::vector<replication::TopicSpec> specs;
-  std::vector<std::size_t> slots;
-  for (const auto& topic : req.topics) {
-    auto& answer = response.topics.add(ctx.arena());
-    answer.name = topic.name;
-    if (times[topic.name] > 1) {
-      answer.error_code = ErrorCode::invalid_request;
-      answer.error_message = kTwice;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < req.topics.size(); ++i) {
+    if (count[req.topics[i].name] > 1) {
+      response.topics[i].error_code = ErrorCode::invalid_request;
+      response.topics[i].error_message = "Found multiple entries for this topic.";
       continue;
     }
-    specs.push_back(to_spec(topic));
-    slots.push_back(response.topics.size() - 1);
+    specs.push_back(spec_of(req.topics[i]));
+    places.push_back(i);
   }
   const auto created = co_await ctx.topics().create_topics(std::move(specs), Millis(req.timeout_ms), req.validate_only);
-  for (std::size_t i = 0; i < created.size(); ++i) fill(ctx.arena(), created[i], response.topics[slots[i]]);
+  for (std::size_t i = 0; i < created.size(); ++i) write(ctx, created[i], response.topics[places[i]]);
   co_return response;
 }
 

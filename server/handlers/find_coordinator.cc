@@ -1,76 +1,103 @@
-// FindCoordinator (key 10, v0-6): which broker coordinates a group; batched since v4 (KIP-699). Creates __consumer_offsets when it is missing.
-#include "protocol/base/log.h"
+// FindCoordinator (key 10, v0-6): the broker that leads a group's partition of __consumer_offsets, which is created when it is not there. v1 key types, v4
+// several keys (KIP-699), v6 share groups (KRaft only). Kafka 3.9 KafkaApis.getCoordinator.
 #include "protocol/messages/find_coordinator.h"
+
+#include "protocol/base/log.h"
 #include "replication/admin/topic_admin.h"
 #include "replication/metadata/metadata_cache.h"
-#include "server/coordinator/runtime/group_coordinator.h"
+#include "server/coordinator/runtime/partition_for.h"
 #include "server/handlers/advertised_endpoint.h"
 #include "server/handlers/handlers.h"
 
 namespace moldau::server {
 namespace {
 
-constexpr std::int8_t kGroupType = 0;
-constexpr std::int8_t kTransactionType = 1;
-constexpr Millis kCreationWait{5000};
+using protocol::FindCoordinatorRequest;
+using protocol::FindCoordinatorResponse;
+
+constexpr std::int8_t kGroup = 0;
+constexpr std::int8_t kTransaction = 1;
+constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
 constexpr std::string_view kNoTransactions = "Transactions are not supported by this broker yet.";
-constexpr std::string_view kNotAvailable = "The coordinator is not available.";
-constexpr std::string_view kUnknownType = "Unknown coordinator type.";
+/// DIFFERS: Apache Kafka answers COORDINATOR_NOT_AVAILABLE while the topic is being created.
+constexpr Millis kCreationWait{5000};
 
 struct Coordinator {
   ErrorCode error = ErrorCode::none;
   std::string_view message;
   BrokerId node = kNoBroker;
-  NodeAddress address{"", -1};
+  std::string_view host;
+  std::int32_t port = -1;
 };
 
-Coordinator find(RequestContext& ctx, const replication::MetadataImage& image, std::string_view group) {
-  const auto* partition = image.partition({GroupCoordinator::kTopic, ctx.groups().partition_for(group)});
-  const auto* endpoint = partition == nullptr ? nullptr : image.endpoint(partition->leader, ctx.connection().listener);
-  if (endpoint == nullptr) return {ErrorCode::coordinator_not_available, kNotAvailable, kNoBroker, {"", -1}};
+Coordinator coordinator_of(RequestContext& ctx, const replication::MetadataImage& image, std::string_view group) {
+  Coordinator out;
+  out.error = ErrorCode::coordinator_not_available;
+  const auto* topic = image.topic(kOffsetsTopic);
+  if (topic == nullptr || topic->partitions().empty()) return out;
+  const auto* partition = topic->partition(coordinator_partition_for(group, static_cast<std::int32_t>(topic->partitions().size())));
+  if (partition == nullptr) return out;
+  const auto* endpoint = image.endpoint(partition->leader, ctx.connection().listener);
+  if (endpoint == nullptr) return out;
   const auto address = advertised_endpoint(ctx, partition->leader, *endpoint);
-  return {ErrorCode::none, {}, partition->leader, {ctx.arena().dup(address.host), address.port}};
+  out.error = ErrorCode::none;
+  out.node = partition->leader;
+  out.host = ctx.arena().dup(address.host);
+  out.port = address.port;
+  return out;
+}
+
+/// What the answer says of an error when the version has room for a text (v0-3: "NONE" too, as Apache Kafka does).
+std::string_view text_of(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::none: return "NONE";
+    case ErrorCode::coordinator_not_available: return "The coordinator is not available.";
+    default: return to_string(error);
+  }
 }
 
 }  // namespace
 
-Awaitable<protocol::FindCoordinatorResponse> handle_find_coordinator(RequestContext& ctx, const protocol::FindCoordinatorRequest& req) {
-  Coordinator refused;
-  if (req.key_type == kTransactionType) {
-    // DIFFERS: transactions come later; until then their producers are told at once.
+Awaitable<FindCoordinatorResponse> handle_find_coordinator(RequestContext& ctx, const FindCoordinatorRequest& req) {
+  auto& arena = ctx.arena();
+  const bool batch = ctx.api_version >= 4;
+  if (req.key_type != kGroup && req.key_type != kTransaction) co_return error_response(req, ErrorCode::invalid_request, arena);
+
+  if (req.key_type == kTransaction)
     MOLDAU_LOG(transaction, warn, "'{}' looks for a transaction coordinator: transactions are not supported yet, answered INVALID_REQUEST", ctx.client_id);
+  auto image = ctx.metadata().image();
+  if (req.key_type == kGroup && image->topic(kOffsetsTopic) == nullptr) {
+    static_cast<void>(co_await ctx.topics().auto_create(std::string(kOffsetsTopic), kCreationWait));  // its error shows as a missing topic
+    image = ctx.metadata().image();
+  }
+  const auto find = [&](std::string_view key) {
+    if (req.key_type == kGroup) return coordinator_of(ctx, *image, key);
+    Coordinator refused;
     refused.error = ErrorCode::invalid_request;
     refused.message = kNoTransactions;
-  } else if (req.key_type != kGroupType) {
-    refused.error = ErrorCode::invalid_request;
-    refused.message = kUnknownType;
-  } else if (!ctx.metadata().contains(GroupCoordinator::kTopic)) {
-    const auto created = co_await ctx.topics().auto_create(std::string(GroupCoordinator::kTopic), kCreationWait);
-    if (created != ErrorCode::none) MOLDAU_LOG(group, warn, "{} is not there yet: {}", GroupCoordinator::kTopic, to_string(created));
-  }
-  const auto image = ctx.metadata().image();
-  const auto answer = [&](std::string_view key) { return refused.error == ErrorCode::none ? find(ctx, *image, key) : refused; };
+    return refused;
+  };
 
-  protocol::FindCoordinatorResponse response;
-  if (ctx.api_version >= 4) {
-    for (const auto key : req.coordinator_keys) {
-      const auto found = answer(key);
-      auto& c = response.coordinators.add(ctx.arena());
-      c.key = key;
-      c.error_code = found.error;
-      c.error_message = found.message;
-      c.node_id = found.node;
-      c.host = found.address.host;
-      c.port = found.address.port;
-    }
+  FindCoordinatorResponse response;
+  if (!batch) {
+    const auto found = find(req.key);
+    response.error_code = found.error;
+    response.error_message = found.message.empty() ? text_of(found.error) : found.message;
+    response.node_id = found.node;
+    response.host = found.host;
+    response.port = found.port;
     co_return response;
   }
-  const auto found = answer(req.key);
-  response.error_code = found.error;
-  response.error_message = found.error == ErrorCode::none ? std::string_view("NONE") : found.message;
-  response.node_id = found.node;
-  response.host = found.address.host;
-  response.port = found.address.port;
+  for (const auto& key : req.coordinator_keys) {
+    const auto found = find(key);
+    auto& to = response.coordinators.add(arena);
+    to.key = arena.dup(key);
+    to.node_id = found.node;
+    to.host = found.host;
+    to.port = found.port;
+    to.error_code = found.error;
+    to.error_message = found.message;
+  }
   co_return response;
 }
 

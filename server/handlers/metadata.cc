@@ -1,6 +1,9 @@
-// Metadata (key 3, v0-13): brokers, topics and who leads their partitions (KIP-4, KIP-516, KIP-700). Unknown topics are created when the client, the
-// request and auto.create.topics.enable allow it.
+// Metadata (key 3, v0-13): brokers, topics and who leads their partitions; creates unknown topics where that is allowed. v1 controller, v2 cluster id, v4
+// allow_auto_topic_creation, v5 offline replicas, v7 leader epochs, v8 authorized operations, v10 topic ids, v12 topics by id.
+// Kafka 3.9 KafkaApis.handleTopicMetadataRequest, ZkMetadataCache.getTopicMetadata.
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "config/dynamic_config.h"
@@ -18,135 +21,183 @@ namespace {
 using protocol::MetadataRequest;
 using protocol::MetadataResponse;
 using replication::MetadataImage;
+using Topic = MetadataResponse::MetadataResponseTopic;
 
-/// How long a first Metadata waits for the leaders of a topic that it created.
-constexpr Millis kAutoCreateWait{5000};
+/// How long the answer waits for the leaders of topics that were just created. DIFFERS: Apache Kafka answers LEADER_NOT_AVAILABLE at once.
+constexpr Millis kCreationWait{5000};
 
-void add_brokers(RequestContext& ctx, const MetadataImage& image, MetadataResponse& response) {
+/// One topic into the answer.
+class TopicWriter {
+ public:
+  TopicWriter(RequestContext& ctx, const MetadataImage& image, const MetadataRequest& req)
+      : ctx_(ctx), image_(image), operations_(req.include_topic_authorized_operations ? kTopicOperations : Topic{}.topic_authorized_operations) {
+    for (const auto& [id, broker] : image.brokers())
+      if (broker.endpoint(ctx.connection().listener) != nullptr) reachable_.insert(id);
+    all_reachable_ = reachable_.size() == image.brokers().size();
+  }
+
+  void write(Topic& out, const replication::TopicMetadata& topic) {
+    auto& arena = ctx_.arena();
+    out.name = arena.dup(topic.name());
+    out.topic_id = topic.id();
+    out.is_internal = topic.is_internal();
+    out.topic_authorized_operations = operations_;
+    out.partitions.reserve(arena, topic.partitions().size());
+    for (const auto& p : topic.partitions()) {
+      auto& to = out.partitions.add(arena);
+      to.partition_index = p.partition;
+      to.leader_epoch = p.leader_epoch;
+      to.replica_nodes = nodes(p.replicas);
+      to.isr_nodes = nodes(p.isr);
+      to.offline_replicas = Array<BrokerId>::copy(arena, p.offline_replicas);
+      if (!reachable_.contains(p.leader)) {
+        to.leader_id = kNoBroker;
+        const bool no_listener = image_.broker(p.leader) != nullptr && ctx_.api_version >= 6;
+        to.error_code = no_listener ? ErrorCode::listener_not_found : ErrorCode::leader_not_available;
+      } else {
+        to.leader_id = p.leader;
+        // v0 hides what cannot be reached, and says so.
+        if (to.replica_nodes.size() < p.replicas.size() || to.isr_nodes.size() < p.isr.size()) to.error_code = ErrorCode::replica_not_available;
+      }
+    }
+  }
+
+  void write_error(Topic& out, std::string_view name, TopicId id, ErrorCode error) {
+    out.error_code = error;
+    out.name = ctx_.arena().dup(name);
+    out.topic_id = id;
+    out.is_internal = replication::is_internal_topic(name);
+    out.topic_authorized_operations = operations_;
+  }
+
+ private:
+  Array<BrokerId> nodes(std::span<const BrokerId> ids) {
+    auto& arena = ctx_.arena();
+    if (ctx_.api_version > 0 || all_reachable_) return Array<BrokerId>::copy(arena, ids);
+    Array<BrokerId> out;
+    for (const auto id : ids)
+      if (reachable_.contains(id)) out.push_back(arena, id);
+    return out;
+  }
+
+  RequestContext& ctx_;
+  const MetadataImage& image_;
+  const std::int32_t operations_;
+  std::set<BrokerId> reachable_;
+  bool all_reachable_ = false;
+};
+
+bool is_all_topics(const MetadataRequest& req, std::int16_t version) { return !req.topics || (version == 0 && req.topics->empty()); }
+
+/// Names that are asked for and are not there, each once.
+std::vector<std::string> missing_topics(const MetadataRequest& req, const MetadataImage& image) {
+  std::set<std::string_view> missing;
+  for (const auto& topic : *req.topics)
+    if (topic.name && image.topic(*topic.name) == nullptr) missing.insert(*topic.name);
+  return {missing.begin(), missing.end()};
+}
+
+/// Creates topics and waits a little for their leaders; the error of each, none for one that is ready.
+Awaitable<std::vector<ErrorCode>> create_topics(RequestContext& ctx, const std::vector<std::string>& names) {
+  std::vector<ErrorCode> errors;
+  // All are made before the first is waited for.
+  for (const auto& name : names) errors.push_back(co_await ctx.topics().auto_create(name, Millis(0)));
+  const auto deadline = ctx.clock().steady() + kCreationWait;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (errors[i] != ErrorCode::leader_not_available) continue;
+    const auto left = std::chrono::duration_cast<Millis>(deadline - ctx.clock().steady());
+    if (co_await ctx.metadata().wait_for_leaders(names[i], 1, left)) errors[i] = ErrorCode::none;
+  }
+  co_return errors;
+}
+
+void write_brokers(RequestContext& ctx, const MetadataImage& image, MetadataResponse& response) {
+  auto& arena = ctx.arena();
+  response.brokers.reserve(arena, image.brokers().size());
   for (const auto& [id, broker] : image.brokers()) {
     const auto* endpoint = broker.endpoint(ctx.connection().listener);
     if (endpoint == nullptr) continue;
     const auto address = advertised_endpoint(ctx, id, *endpoint);
-    auto& node = response.brokers.add(ctx.arena());
-    node.node_id = id;
-    node.host = ctx.arena().dup(address.host);
-    node.port = address.port;
-    if (broker.rack) node.rack = ctx.arena().dup(*broker.rack);
+    auto& to = response.brokers.add(arena);
+    to.node_id = id;
+    to.host = arena.dup(address.host);
+    to.port = address.port;
+    if (broker.rack) to.rack = arena.dup(*broker.rack);
   }
 }
 
-/// A view of ids that lie in the image; only Metadata v0 leaves out those without an endpoint on the listener.
-Array<BrokerId> visible(RequestContext& ctx, const MetadataImage& image, std::span<const BrokerId> ids) {
-  if (ctx.api_version > 0) return Array<BrokerId>::copy(ctx.arena(), ids);
-  Array<BrokerId> kept;
-  for (const auto id : ids)
-    if (image.endpoint(id, ctx.connection().listener) != nullptr) kept.push_back(ctx.arena(), id);
-  return kept;
-}
-
-ErrorCode partition_error(RequestContext& ctx, const MetadataImage& image, const replication::PartitionMetadata& partition,
-                          const MetadataResponse::MetadataResponsePartition& answer) {
-  if (image.endpoint(partition.leader, ctx.connection().listener) == nullptr) {
-    const bool alive = image.broker(partition.leader) != nullptr;
-    return alive && ctx.api_version >= 6 ? ErrorCode::listener_not_found : ErrorCode::leader_not_available;
-  }
-  if (answer.replica_nodes.size() < partition.replicas.size() || answer.isr_nodes.size() < partition.isr.size()) return ErrorCode::replica_not_available;
-  return ErrorCode::none;
-}
-
-void add_topic(RequestContext& ctx, const MetadataImage& image, const replication::TopicMetadata& topic, bool operations, MetadataResponse& response) {
-  auto& answer = response.topics.add(ctx.arena());
-  answer.name = ctx.arena().dup(topic.name());
-  answer.topic_id = topic.id();
-  answer.is_internal = topic.is_internal();
-  if (operations) answer.topic_authorized_operations = kTopicOperations;
-  answer.partitions.reserve(ctx.arena(), topic.partitions().size());
-  for (const auto& partition : topic.partitions()) {
-    auto& p = answer.partitions.add(ctx.arena());
-    p.partition_index = partition.partition;
-    p.leader_epoch = partition.leader_epoch;
-    p.replica_nodes = visible(ctx, image, partition.replicas);
-    p.isr_nodes = visible(ctx, image, partition.isr);
-    p.offline_replicas = Array<BrokerId>::copy(ctx.arena(), partition.offline_replicas);
-    p.error_code = partition_error(ctx, image, partition, p);
-    const bool without_leader = p.error_code == ErrorCode::leader_not_available || p.error_code == ErrorCode::listener_not_found;
-    p.leader_id = without_leader ? kNoBroker : partition.leader;
-  }
-}
-
-void add_error(RequestContext& ctx, std::string_view name, ErrorCode code, bool operations, MetadataResponse& response) {
-  auto& answer = response.topics.add(ctx.arena());
-  answer.error_code = code;
-  answer.name = ctx.arena().dup(name);
-  answer.is_internal = replication::is_internal_topic(name);
-  if (operations) answer.topic_authorized_operations = kTopicOperations;
-}
-
-bool asks_for_all(const MetadataRequest& req, std::int16_t version) { return !req.topics || (version == 0 && req.topics->empty()); }
-
-/// Creates what is missing and allowed to be created; one error a name that is still missing afterwards.
-Awaitable<std::vector<std::pair<std::string, ErrorCode>>> create_missing(RequestContext& ctx, std::vector<std::string> missing, bool allowed) {
-  std::vector<std::pair<std::string, ErrorCode>> failed;
-  for (auto& name : missing) {
-    ErrorCode error = ErrorCode::unknown_topic_or_partition;
-    if (replication::invalid_topic_name(name)) {
-      error = ErrorCode::invalid_topic_exception;
-    } else if (allowed) {
-      error = co_await ctx.topics().auto_create(name, kAutoCreateWait);
+void write_by_id(RequestContext& ctx, const MetadataRequest& req, const MetadataImage& image, TopicWriter& writer, MetadataResponse& response) {
+  std::set<TopicId> seen;
+  for (const auto& asked : *req.topics) {
+    if (asked.topic_id.is_zero() || !seen.insert(asked.topic_id).second) continue;
+    auto& to = response.topics.add(ctx.arena());
+    if (const auto* topic = image.topic(asked.topic_id)) {
+      writer.write(to, *topic);
+      continue;
     }
-    if (error != ErrorCode::none) failed.emplace_back(std::move(name), error);
+    writer.write_error(to, "", asked.topic_id, ErrorCode::unknown_topic_id);
+    to.name.reset();
   }
-  co_return failed;
 }
 
 }  // namespace
 
 Awaitable<MetadataResponse> handle_metadata(RequestContext& ctx, const MetadataRequest& req) {
-  const bool all = asks_for_all(req, ctx.api_version);
-  const auto by_id = [](const MetadataRequest::MetadataRequestTopic& t) { return !t.topic_id.is_zero(); };
-  if (!all && ctx.api_version < 12) {  // names only: ids and null names are for v12 on
-    for (const auto& t : *req.topics)
-      if (!t.name || by_id(t)) co_return error_response(req, ErrorCode::invalid_request, ctx.arena());
-  }
-  std::vector<std::pair<std::string, ErrorCode>> failed;
+  const auto version = ctx.api_version;
+  const bool all = is_all_topics(req, version);
+  bool by_id = false;
   if (!all) {
-    std::vector<std::string> missing;
-    const auto image = ctx.metadata().image();
-    for (const auto& t : *req.topics)
-      if (!by_id(t) && t.name && image->topic(*t.name) == nullptr && std::find(missing.begin(), missing.end(), *t.name) == missing.end()) missing.emplace_back(*t.name);
-    if (!missing.empty()) {
-      const bool allowed = req.allow_auto_topic_creation && ctx.config().current()->auto_create_topics_enable;
-      failed = co_await create_missing(ctx, std::move(missing), allowed);
+    for (const auto& topic : *req.topics) {
+      if (version < 12 && (!topic.name || !topic.topic_id.is_zero())) co_return error_response(req, ErrorCode::invalid_request, ctx.arena());
+      by_id = by_id || !topic.topic_id.is_zero();
     }
   }
 
-  const auto image = ctx.metadata().image();
-  const bool operations = req.include_topic_authorized_operations;
-  MetadataResponse response;
-  response.cluster_id = ctx.cluster_id();
-  response.controller_id = image->controller_id().value_or(kNoBroker);
-  if (req.include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
-  add_brokers(ctx, *image, response);
-  if (all) {
-    response.topics.reserve(ctx.arena(), image->topic_count());
-    image->for_each_topic([&](const replication::TopicMetadata& topic) { add_topic(ctx, *image, topic, operations, response); });
-    co_return response;
-  }
-  for (const auto& t : *req.topics) {
-    const auto* topic = by_id(t) ? image->topic(t.topic_id) : t.name ? image->topic(*t.name) : nullptr;
-    if (topic != nullptr) {
-      add_topic(ctx, *image, *topic, operations, response);
-    } else if (by_id(t)) {
-      auto& answer = response.topics.add(ctx.arena());
-      answer.error_code = ErrorCode::unknown_topic_id;
-      answer.name.reset();
-      answer.topic_id = t.topic_id;
+  auto& metadata = ctx.metadata();
+  auto image = metadata.image();
+  std::vector<std::string> missing;
+  std::vector<ErrorCode> errors;
+  if (!all && !by_id) {
+    missing = missing_topics(req, *image);
+    const bool may_create = !missing.empty() && req.allow_auto_topic_creation && ctx.config().current()->auto_create_topics_enable;
+    if (may_create) {
+      errors = co_await create_topics(ctx, missing);
+      image = metadata.image();
     } else {
-      const auto name = t.name.value_or("");
-      const auto known = std::find_if(failed.begin(), failed.end(), [&](const auto& f) { return f.first == name; });
-      add_error(ctx, name, known == failed.end() ? ErrorCode::leader_not_available : known->second, operations, response);
+      for (const auto& name : missing)
+        errors.push_back(replication::invalid_topic_name(name) ? ErrorCode::invalid_topic_exception : ErrorCode::unknown_topic_or_partition);
     }
   }
+
+  MetadataResponse response;
+  TopicWriter writer(ctx, *image, req);
+  auto& arena = ctx.arena();
+  if (all) {
+    response.topics.reserve(arena, image->topic_count());
+    image->for_each_topic([&](const replication::TopicMetadata& topic) { writer.write(response.topics.add(arena), topic); });
+  } else if (by_id) {
+    write_by_id(ctx, req, *image, writer, response);
+  } else {
+    std::set<std::string_view> seen;
+    response.topics.reserve(arena, req.topics->size());
+    for (const auto& asked : *req.topics) {
+      if (!asked.name || !seen.insert(*asked.name).second) continue;
+      auto& to = response.topics.add(arena);
+      if (const auto* topic = image->topic(*asked.name)) {
+        writer.write(to, *topic);
+        continue;
+      }
+      const auto it = std::lower_bound(missing.begin(), missing.end(), *asked.name);
+      auto error = it != missing.end() && *it == *asked.name ? errors[static_cast<std::size_t>(it - missing.begin())] : ErrorCode::unknown_topic_or_partition;
+      if (error == ErrorCode::none) error = ErrorCode::leader_not_available;  // it was there for a moment
+      writer.write_error(to, *asked.name, TopicId{}, error);
+    }
+  }
+  write_brokers(ctx, *image, response);
+  response.cluster_id = ctx.cluster_id();
+  const auto controller = image->controller_id();
+  response.controller_id = controller && image->broker(*controller) != nullptr ? *controller : kNoBroker;
+  if (version >= 8 && version <= 10 && req.include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
   co_return response;
 }
 
