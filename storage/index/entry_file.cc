@@ -88,6 +88,11 @@ Status EntryFile::write_pending() {
 Status EntryFile::read(std::size_t i, std::byte* out) const {
   {
     const std::lock_guard lock(lock_);
+    if (i >= count_) {
+      // Truncated since the caller looked: an empty entry sends it to the start of the segment.
+      std::memset(out, 0, options_.entry_size);
+      return {};
+    }
     if (i >= tail_first_) {
       std::memcpy(out, tail_.data() + (i - tail_first_) * options_.entry_size, options_.entry_size);
       return {};

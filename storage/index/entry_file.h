@@ -38,7 +38,7 @@ class EntryFile {
   Status presize(std::uint64_t bytes);
 
   Status append(const std::byte* entry);
-  /// Copies entry `i`. REQUIRES: i < count().
+  /// Copies entry `i`; zeros for one that a truncation has removed meanwhile.
   Status read(std::size_t i, std::byte* out) const;
   /// How many leading entries satisfy `before`. REQUIRES: it holds for a prefix of the entries.
   Result<std::size_t> partition_point(const std::function<bool(const std::byte*)>& before) const;

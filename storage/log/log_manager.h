@@ -73,7 +73,8 @@ class LogManager {
                            const std::function<void(std::size_t, std::size_t)>& progress) = 0;
   /// Starts retention, checkpoints, expiry and deletion as coroutines on the background executor.
   virtual void start() = 0;
-  /// Stops the background work, flushes and closes all logs, writes the checkpoints and the clean-shutdown marker. Blocking.
+  /// Stops the background work, flushes and closes all logs, writes the checkpoints and the clean-shutdown marker. Blocking: the background
+  /// executor must still run, on a thread other than the caller's.
   virtual void shutdown() = 0;
 
   [[nodiscard]] virtual std::shared_ptr<Log> get(TopicPartitionView tp) const = 0;

@@ -81,8 +81,8 @@ class LogManagerImpl final : public LogManager {
     bool clean_shutdown = false;
     bool loaded = false;
     OffsetMap recovery_points, log_starts, high_watermarks;
-    std::unordered_map<std::string, std::string> written;  ///< checkpoint files as they stand, by name; under checkpoint_mutex_
-    std::size_t partitions = 0;                            ///< under logs_mutex_
+    std::unordered_map<std::string, std::uint64_t> written;  ///< fingerprints of the checkpoint files, by name; under checkpoint_mutex_
+    std::size_t partitions = 0;                              ///< under logs_mutex_
   };
   struct LoadJob {
     Dir* dir;

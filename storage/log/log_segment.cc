@@ -191,7 +191,7 @@ Result<TimestampOffset> LogSegment::max_timestamp() const {
 Result<std::int64_t> LogSegment::last_modified() const {
   auto info = log_.stat();
   if (!info) return info.error();
-  return *info ? (*info)->mtime_ms : created_ms_;
+  return *info ? (*info)->mtime_ms : created_ms_.load();
 }
 
 Result<std::int64_t> LogSegment::largest_timestamp() const {
@@ -369,6 +369,7 @@ Status LogSegment::sync(bool with_indexes) {
 }
 
 Status LogSegment::mark_deleted() {
+  deleted_.store(true, std::memory_order_release);
   if (auto s = log_.rename_suffix(".log.deleted"); !s) return s;
   if (auto s = offset_index_.entries().file().rename_suffix(".index.deleted"); !s) return s;
   if (auto s = time_index_.entries().file().rename_suffix(".timeindex.deleted"); !s) return s;

@@ -120,6 +120,8 @@ class LogSegment {
   Status sync(bool with_indexes);
   /// Renames all files to `<name>.deleted`.
   Status mark_deleted();
+  /// True from mark_deleted() on: its files may vanish, and a failure to open them says nothing about the disk.
+  [[nodiscard]] bool deleted() const noexcept { return deleted_.load(std::memory_order_acquire); }
   Status remove_files();
   void release_descriptors();
 
@@ -131,15 +133,17 @@ class LogSegment {
   const Offset base_;
   const Clock& clock_;
   const std::int64_t roll_jitter_ms_;
-  std::int64_t created_ms_;
+  std::atomic<std::int64_t> created_ms_;
   CachedFile log_;
   OffsetIndex offset_index_;
   TimeIndex time_index_;
   TransactionIndex txn_index_;
   std::atomic<std::uint64_t> size_{0};
 
+  std::atomic<bool> has_file_{false};
+  std::atomic<bool> deleted_{false};
+
   // Writer's side.
-  bool has_file_ = false;
   bool ready_ = false;
   std::int64_t bytes_since_index_entry_ = 0;
   std::uint64_t rebuild_last_entry_ = 0;

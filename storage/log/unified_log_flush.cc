@@ -83,7 +83,7 @@ Status UnifiedLog::flush_up_to(Offset target) {
     if (auto s = snapshots_.sync(dir, offset); !s) return s;
   const auto first = list->floor(from);
   for (auto i = first == list->size() ? 0 : first; i < list->size() && (*list)[i]->base_offset() < target; ++i)
-    if (auto s = (*list)[i]->sync(i + 1 < list->size()); !s) return s;
+    if (auto s = (*list)[i]->sync(i + 1 < list->size()); !s && !(*list)[i]->deleted()) return s;
   if (dir_dirty_.exchange(false))
     if (auto s = env_.disk().sync_directory(dir); !s) return s;
   if (!parent_synced_) {

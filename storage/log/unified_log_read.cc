@@ -46,12 +46,16 @@ Result<FetchDataInfo> UnifiedLog::read(Offset start, std::int32_t max_bytes, Fet
   info.fetch_offset = start;
   if (start >= v.bound) return info;
   const auto& segments = *v.segments;
+  const LogSegment* current = nullptr;
   const auto fail = [&](const Error& e) {
+    // Retention took the segment away while it was looked at.
+    if (current->deleted()) return Error(ErrorCode::offset_out_of_range, fmt::format("Offset {} of {} was just deleted", start, tp_));
     report(e);
     return e;
   };
   for (auto i = std::min(segments.floor(start), segments.size() - 1); i < segments.size(); ++i) {
     auto& segment = *segments[i];
+    current = &segment;
     if (segment.base_offset() > v.bound) break;
     const bool active = i + 1 == segments.size();
     auto end = active ? v.end_position : segment.size();

@@ -392,6 +392,46 @@ TEST_CASE("Log: appends of many threads keep one order", "[storage]") {
   CHECK(h.offsets_from(0) == range(0, 3200));
 }
 
+TEST_CASE("Log: readers meet truncation, roll and retention unharmed", "[storage]") {
+  TempDir temp;
+  LogHarness h(posix_disk(), temp.path());
+  h.config->segment_bytes = 3000;
+  h.config->index_interval_bytes = 100;
+  h.config->retention_bytes = 12'000;
+  h.config->retention_ms = -1;
+  h.create();
+  boost::asio::thread_pool pool(3);
+  std::atomic<bool> stop{false};
+  std::atomic<int> reads{0};
+  for (int t = 0; t < 2; ++t)
+    boost::asio::post(pool, [&, t] {
+      for (std::int64_t i = t; !stop; i += 7) {
+        const auto offsets = h.log->offsets();
+        const auto span = offsets.log_end - offsets.log_start;
+        const auto at = offsets.log_start + (span > 0 ? i % span : 0);
+        auto info = h.log->read(at, 500, FetchIsolation::log_end, true);
+        if (!info && info.error().code != ErrorCode::offset_out_of_range) std::abort();
+        (void)h.log->offset_by_timestamp(kNow + i % 100);
+        ++reads;
+      }
+    });
+  for (int i = 0; i < 1500; ++i) {
+    h.must_append({.records = 2, .timestamp = kNow + i % 100, .value_size = 50});
+    h.log->update_high_watermark(h.log->log_end_offset());
+    if (i % 50 == 49) REQUIRE(h.run(h.log->truncate_to(h.log->log_end_offset() - 21)));
+    if (i % 100 == 99) {
+      REQUIRE(h.run(h.log->delete_old_segments()));
+      // As file.delete.delay.ms=0 does it.
+      for (const auto& s : h.deletion->segments) REQUIRE(s->remove_files());
+      h.deletion->segments.clear();
+    }
+  }
+  stop = true;
+  pool.join();
+  CHECK(reads > 0);
+  CHECK(h.dir_state->online());
+}
+
 TEST_CASE("Log: few descriptors are enough for many segments", "[storage]") {
   TempDir temp;
   LogHarness h(posix_disk(), temp.path(), 16);
