@@ -170,6 +170,7 @@ func admin() {
 	deleted := must(a.DeleteRecords(ctx, kadm.Offsets{"franz-a": {0: {Topic: "franz-a", Partition: 0, At: 1}}}))
 	fmt.Println(deleted["franz-a"][0].LowWatermark, name(deleted["franz-a"][0].Err))
 	configs := must(a.DescribeTopicConfigs(ctx, "franz-a"))
+	sort.Slice(configs[0].Configs, func(i, j int) bool { return configs[0].Configs[i].Key < configs[0].Configs[j].Key })
 	for _, c := range configs[0].Configs {
 		if c.Key == "retention.ms" || c.Key == "cleanup.policy" || c.Key == "min.insync.replicas" {
 			line = []string{}
