@@ -79,7 +79,8 @@ Finding check_offset_acks(const BrokerConfig& c) {
 }
 
 Finding check_compression_codec(const BrokerConfig& c) {
-  if (c.offsets_topic_compression_codec < 0 || c.offsets_topic_compression_codec > 4) return "offsets.topic.compression.codec: Unknown compression type id: " + std::to_string(c.offsets_topic_compression_codec);
+  if (c.offsets_topic_compression_codec < 0 || c.offsets_topic_compression_codec > 4)
+    return "offsets.topic.compression.codec: Unknown compression type id: " + std::to_string(c.offsets_topic_compression_codec);
   return std::nullopt;
 }
 

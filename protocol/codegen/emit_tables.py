@@ -137,12 +137,35 @@ const MessageEntry* find_message(std::string_view name) noexcept;
 """
 
 
+ROUND_TRIP = """template <class M>
+Result<RoundTrip> round_trip(Bytes in, std::int16_t version, ByteBuffer& out) {
+  Arena arena;
+  Reader r(in);
+  M message;
+  if (Status s = message.decode(r, version, arena); !s) return s.error();
+  RoundTrip result;
+  result.consumed = r.position();
+  result.encodable = static_cast<bool>(message.check_encodable(version));
+  result.encoded_size = message.encoded_size(version);
+  const std::size_t start = out.size();
+  Writer w(out);
+  message.encode(w, version);
+  Reader again(out.bytes().subspan(start));
+  M copy;
+  result.equal_to_itself = static_cast<bool>(copy.decode(again, version, arena)) && again.remaining() == 0 && copy == message;
+  result.text = to_string(message);
+  return result;
+}
+"""
+
+
 def table_source(files):
-    out = HEAD + '#include "protocol/messages/message_table.h"\n\n#include <array>\n\n#include "protocol/wire/round_trip.h"\n'
+    out = HEAD + '#include "protocol/messages/message_table.h"\n\n#include <array>\n\n#include "protocol/base/arena.h"\n'
     for f in files:
         out += f'#include "protocol/messages/{f.stem}.h"\n'
+    out += '#include "protocol/wire/reader.h"\n#include "protocol/wire/writer.h"\n'
     messages = [(m, f.api) for f in files for m in f.messages]
-    out += f"\nnamespace moldau::protocol {{\n\nnamespace {{\nconstexpr std::array<MessageEntry, {len(messages)}> kMessages{{{{\n"
+    out += f"\nnamespace moldau::protocol {{\n\nnamespace {{\n{ROUND_TRIP}\nconstexpr std::array<MessageEntry, {len(messages)}> kMessages{{{{\n"
     for m, api in messages:
         out += f'    {{"{m.name}", MessageKind::{m.kind}, {api.key if api else -1}, {m.versions.low}, {m.versions.high}, round_trip<{m.name}>}},\n'
     out += """}};

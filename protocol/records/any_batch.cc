@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "protocol/records/crc32.h"
+#include "protocol/records/checksum/crc32.h"
 
 namespace moldau::protocol {
 namespace {

@@ -13,7 +13,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/error.h"
 #include "protocol/base/ids.h"
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 #include "protocol/records/record_batch.h"
 
 namespace moldau::protocol {

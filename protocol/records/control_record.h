@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "protocol/base/ids.h"
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 #include "protocol/records/record.h"
 
 namespace moldau::protocol {

@@ -6,25 +6,31 @@
 
 namespace moldau::server {
 
+bool MemoryBudget::try_take(std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (left_ <= 0 || !waiters_.empty()) return false;
+  left_ -= bytes;
+  return true;
+}
+
+void MemoryBudget::take_or_queue(std::int64_t bytes, Executor executor, Resume resume) {
+  std::unique_lock lock(mutex_);
+  if (left_ > 0 && waiters_.empty()) {  // room was made meanwhile
+    left_ -= bytes;
+    lock.unlock();
+    boost::asio::post(executor, std::move(resume));
+    return;
+  }
+  Waiter waiter{bytes, std::move(executor), std::move(resume)};
+  waiters_.push_back(std::move(waiter));
+}
+
 Awaitable<MemoryBudget::Hold> MemoryBudget::take(std::int64_t bytes, Executor executor) {
   if (limit_ <= 0) co_return Hold();
-  {
-    const std::lock_guard lock(mutex_);
-    if (left_ > 0 && waiters_.empty()) {
-      left_ -= bytes;
-      co_return Hold(this, bytes);
-    }
+  if (!try_take(bytes)) {
+    auto park = [this, bytes, executor](Resume resume) { take_or_queue(bytes, executor, std::move(resume)); };
+    co_await suspend_with(std::move(park));
   }
-  co_await suspend_with([this, bytes, executor](Resume resume) {
-    std::unique_lock lock(mutex_);
-    if (left_ > 0 && waiters_.empty()) {  // room was made meanwhile
-      left_ -= bytes;
-      lock.unlock();
-      boost::asio::post(executor, std::move(resume));
-      return;
-    }
-    waiters_.push_back(Waiter{bytes, executor, std::move(resume)});
-  });
   co_return Hold(this, bytes);
 }
 

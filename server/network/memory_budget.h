@@ -50,6 +50,8 @@ class MemoryBudget {
     Executor executor;
     Resume resume;
   };
+  bool try_take(std::int64_t bytes);
+  void take_or_queue(std::int64_t bytes, Executor executor, Resume resume);
   void give(std::int64_t bytes) noexcept;
 
   const std::int64_t limit_;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "storage/index/entry_file.h"
-#include "storage/log/log_types.h"
+#include "storage/types/log_types.h"
 
 namespace moldau::storage {
 

@@ -6,7 +6,7 @@
 
 #include "protocol/base/error.h"
 #include "protocol/records/any_batch.h"
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 #include "storage/io/file.h"
 
 namespace moldau::storage {

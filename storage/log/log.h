@@ -18,7 +18,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/error.h"
 #include "protocol/base/ids.h"
-#include "storage/log/log_types.h"
+#include "storage/types/log_types.h"
 
 namespace moldau::storage {
 

@@ -19,7 +19,7 @@
 #include "storage/index/time_index.h"
 #include "storage/index/transaction_index.h"
 #include "storage/io/file_cache.h"
-#include "storage/log/log_types.h"
+#include "storage/types/log_types.h"
 
 namespace moldau::storage {
 

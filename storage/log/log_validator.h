@@ -21,9 +21,9 @@
 #include "protocol/base/error.h"
 #include "protocol/base/ids.h"
 #include "protocol/records/any_batch.h"
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 #include "protocol/records/record_batch.h"
-#include "storage/log/log_types.h"
+#include "storage/types/log_types.h"
 
 namespace moldau::storage {
 

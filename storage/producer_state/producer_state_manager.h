@@ -17,7 +17,7 @@
 #include "protocol/base/ids.h"
 #include "protocol/records/any_batch.h"
 #include "protocol/records/control_record.h"
-#include "storage/log/log_types.h"
+#include "storage/types/log_types.h"
 #include "storage/producer_state/producer_state_entry.h"
 
 namespace moldau::storage {

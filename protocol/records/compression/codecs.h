@@ -6,7 +6,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/error.h"
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 
 namespace moldau::protocol::codecs {
 

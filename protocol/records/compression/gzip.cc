@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "protocol/records/compression/codecs.h"
-#include "protocol/records/crc32.h"
+#include "protocol/records/checksum/crc32.h"
 
 namespace moldau::protocol::codecs {
 namespace {

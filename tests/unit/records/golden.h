@@ -15,7 +15,7 @@
 
 #include "protocol/base/format.h"
 #include "protocol/records/any_batch.h"
-#include "protocol/records/crc32.h"
+#include "protocol/records/checksum/crc32.h"
 
 namespace moldau::test {
 

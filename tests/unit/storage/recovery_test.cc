@@ -243,7 +243,11 @@ TEST_CASE("Recovery: whatever a power loss leaves, synced records stay and the l
       const auto stop = disk.mutations() + 20 + random->below(150);
       disk.stop_at(stop);
       for (int i = 0; i < 80; ++i) {
-        auto bytes = make_batch({.records = 1 + static_cast<std::int32_t>(random->below(3)), .value_size = random->below(200), .producer_id = 4, .epoch = 0, .sequence = static_cast<std::int32_t>(next)});
+        auto bytes = make_batch({.records = 1 + static_cast<std::int32_t>(random->below(3)),
+                                 .value_size = random->below(200),
+                                 .producer_id = 4,
+                                 .epoch = 0,
+                                 .sequence = static_cast<std::int32_t>(next)});
         auto r = h.append(bytes, AppendOrigin::client, i / 10);
         if (!r) break;
         next = r->last_offset.value() + 1;

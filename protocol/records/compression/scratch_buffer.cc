@@ -1,4 +1,4 @@
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 
 #include <array>
 

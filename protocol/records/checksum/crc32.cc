@@ -1,4 +1,4 @@
-#include "protocol/records/crc32.h"
+#include "protocol/records/checksum/crc32.h"
 
 #include <isa-l/crc.h>
 
