@@ -239,7 +239,7 @@ def dump_log(run):
     said = ''
     for part in sorted(run.broker.log_dir.glob('__consumer_offsets-*')):
         file = part / '00000000000000000000.log'
-        if file.stat().st_size:
+        if file.exists() and file.stat().st_size:
             code, out = tool(run, 'kafka-dump-log', '--files', file, '--offsets-decoder')
             run.same(code, 0, str(part))
             said += out
