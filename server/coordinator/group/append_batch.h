@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "protocol/base/error.h"
-#include "protocol/records/byte_buffer.h"
+#include "protocol/records/compression/scratch_buffer.h"
 #include "server/coordinator/group/group_types.h"
 
 namespace moldau::server {
