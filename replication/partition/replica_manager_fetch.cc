@@ -31,7 +31,7 @@ Offset bound(const PartitionReadResult& r, WaitFor what) {
   }
 }
 
-std::int32_t clamp_budget(std::int64_t budget) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(budget, 0, INT32_MAX)); }
+std::int32_t clamp_budget(std::int64_t budget) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(budget, INT32_MIN, INT32_MAX)); }
 
 }  // namespace
 
@@ -51,6 +51,12 @@ void ReplicaManager::read_one(const FetchParams& params, const FetchPartition& a
     }
   }
   if (first_read) result.partition->metrics().count_fetch_request();
+  if (std::min(asked.max_bytes, budget) < 0) {
+    // Kafka 3.9 LocalLog.read throws on it.
+    result.read = PartitionReadResult{};
+    result.read.error = ErrorCode::unknown_server_error;
+    return;
+  }
   PartitionRead read;
   read.fetch_offset = asked.fetch_offset;
   read.follower_log_start = asked.log_start_offset;
@@ -109,7 +115,7 @@ Awaitable<void> ReplicaManager::wait_for_data(const FetchParams& params, std::sp
   const auto read_again = [&](std::size_t i) {
     const std::int64_t before = results[i].read.data.slice.size;
     const std::int64_t others = bytes - before;
-    read_one(params, partitions[i], clamp_budget(params.max_bytes - others), !params.hard_max_bytes && others == 0, false, results[i]);
+    read_one(params, partitions[i], clamp_budget(std::max<std::int64_t>(0, params.max_bytes - others)), !params.hard_max_bytes && others == 0, false, results[i]);
     bytes = others + results[i].read.data.slice.size;
     if (results[i].read.error != ErrorCode::none || results[i].read.diverging) answer_now = true;
   };
