@@ -1,6 +1,8 @@
 #include "server/fetch_session/fetch_session_cache.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "config/metric_handles.h"
 #include "protocol/messages/fetch.h"
@@ -14,6 +16,34 @@ constexpr std::int32_t kNoSession = 0;
 constexpr std::int32_t kInitialEpoch = 0;
 constexpr std::int32_t kFinalEpoch = -1;
 constexpr std::int16_t kFirstWithTopicIds = 13;
+
+/// Of a partition that is asked for more than once the last wish counts, in the place of the first (the oracle keeps them in a linked map).
+void drop_duplicates(Array<SessionPartition>& partitions, Arena& arena) {
+  const std::size_t n = partitions.size();
+  if (n < 2) return;
+  Array<std::uint32_t> order(arena, n);
+  for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
+  const auto key = [&](std::uint32_t i) {
+    const SessionPartition& p = partitions[i];
+    return std::tuple(p.partition, p.id, p.topic);
+  };
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return std::pair(key(a), a) < std::pair(key(b), b); });
+  bool any = false;
+  for (std::size_t i = 1; i < n; ++i) any = any || key(order[i]) == key(order[i - 1]);
+  if (!any) return;
+  Array<bool> dropped(arena, n);
+  for (std::size_t i = 0; i < n;) {
+    const std::uint32_t first = order[i];
+    for (++i; i < n && key(order[i]) == key(first); ++i) {
+      partitions[first].position = partitions[order[i]].position;
+      dropped[order[i]] = true;
+    }
+  }
+  Array<SessionPartition> kept;
+  for (std::size_t i = 0; i < n; ++i)
+    if (!dropped[i]) kept.push_back(arena, partitions[i]);
+  partitions = kept;
+}
 
 /// Calls `f(SessionPartition)` for each partition of the request.
 template <class F>
@@ -80,6 +110,7 @@ FetchContext FetchSessionCache::begin(const protocol::FetchRequest& request, std
     }
     context.kind = request.session_epoch == kFinalEpoch ? FetchContext::Kind::sessionless : FetchContext::Kind::full;
     for_each_requested(request, context.uses_topic_ids, image, [&](const SessionPartition& p) { context.partitions.push_back(arena, p); });
+    drop_duplicates(context.partitions, arena);
     return context;
   }
 

@@ -10,6 +10,7 @@
 #include "config/dynamic_config.h"
 #include "protocol/base/log.h"
 #include "protocol/messages/fetch.h"
+#include "protocol/records/any_batch.h"
 #include "server/fetch_session/fetch_session_cache.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/leader_hint.h"
@@ -63,6 +64,17 @@ struct Conversion {
   protocol::ByteBuffer bytes;
 };
 
+/// The size that converted records are announced with (Kafka 3.9 LazyDownConversionRecords): that of the stored ones, more when the first batch grows beyond it,
+/// and nothing when not one batch is whole.
+std::size_t announced_size(Bytes stored, std::size_t converted, std::int8_t magic, Offset fetch_offset) {
+  if (stored.size() < protocol::kBatchPrefixSize) return 0;
+  const auto first = protocol::parse_batch_prefix(stored);
+  if (!first || first->size_in_bytes > stored.size()) return 0;
+  if (converted <= stored.size()) return stored.size();
+  const auto alone = storage::down_convert(stored.first(first->size_in_bytes), magic, fetch_offset);
+  return alone ? std::max(stored.size(), alone->bytes.size()) : stored.size();
+}
+
 /// Reads the slice and converts it. Blocking and costly: on a pool.
 Conversion convert(const storage::FileSlice& slice, std::int8_t magic, Offset fetch_offset) {
   Conversion out;
@@ -85,17 +97,18 @@ Conversion convert(const storage::FileSlice& slice, std::int8_t magic, Offset fe
     return out;
   }
   out.bytes = std::move(converted->bytes);
-  storage::pad_to_announced(out.bytes, slice.size);
+  storage::pad_to_announced(out.bytes, announced_size(Bytes(into.data(), filled), out.bytes.size(), magic, fetch_offset));
   return out;
 }
 
 /// Answers of v0-9: batches that the client cannot read are refused, those of v0-3 converted (Kafka 3.9 maybeConvertFetchedData).
-Awaitable<void> adapt_to_old_client(RequestContext& ctx, const FetchPartition& asked, FetchResult& result, Records& records) {
+Awaitable<void> adapt_to_old_client(RequestContext& ctx, FetchPartition& asked, FetchResult& result, Records& records) {
   auto& read = result.read;
   const auto log = result.partition ? result.partition->log() : nullptr;
   const auto fail = [&](ErrorCode code) {
     read = replication::PartitionReadResult{};
     read.error = code;
+    asked.refused = code;
   };
   if (!log) co_return;
   const auto config = log->config();
@@ -147,7 +160,7 @@ FetchedState state_of(const FetchResult& result, const Records& converted) {
   return s;
 }
 
-void fill(RequestContext& ctx, bool read_committed, FetchResult& result, const Records& converted, FetchResponse::PartitionData& out) {
+void fill(RequestContext& ctx, bool read_committed, bool refused, FetchResult& result, const Records& converted, FetchResponse::PartitionData& out) {
   auto& read = result.read;
   out.error_code = read.error;
   if (read.error == ErrorCode::kafka_storage_error && ctx.api_version < kFirstWithStorageErrors) out.error_code = ErrorCode::not_leader_or_follower;
@@ -158,7 +171,8 @@ void fill(RequestContext& ctx, bool read_committed, FetchResult& result, const R
     out.diverging_epoch.epoch = read.diverging->epoch;
     out.diverging_epoch.end_offset = read.diverging->end_offset;
   }
-  if (read_committed && read.error == ErrorCode::none) {
+  // Only what was read with READ_COMMITTED has the list, if empty; and what was refused before it was read, as the oracle's generated default.
+  if ((read_committed && read.error == ErrorCode::none) || refused) {
     out.aborted_transactions.emplace();
     for (const auto& aborted : read.data.aborted) {
       auto& a = out.aborted_transactions->add(ctx.arena());
@@ -227,8 +241,7 @@ Awaitable<FetchResponse> handle_fetch(RequestContext& ctx, const FetchRequest& r
 
   const bool by_id = ctx.api_version >= kFirstWithTopicIds;
   FetchResponse::FetchableTopicResponse* topic = nullptr;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!include[i]) continue;
+  const auto add = [&](std::size_t i) {
     const SessionPartition& p = context.partitions[i];
     if (topic == nullptr || (by_id ? topic->topic_id != p.id : topic->topic != p.topic)) {
       topic = &response.responses.add(ctx.arena());
@@ -237,12 +250,17 @@ Awaitable<FetchResponse> handle_fetch(RequestContext& ctx, const FetchRequest& r
     }
     auto& out = topic->partitions.add(ctx.arena());
     out.partition_index = p.partition;
-    fill(ctx, params.read_committed && !follower, results[i], converted[i], out);
+    fill(ctx, params.read_committed && !follower, asked[i].refused != ErrorCode::none, results[i], converted[i], out);
     if (ctx.api_version >= kFirstWithLeaderHints &&
         (out.error_code == ErrorCode::not_leader_or_follower || out.error_code == ErrorCode::fenced_leader_epoch)) {
       add_leader_hint(ctx, *ctx.metadata().image(), asked[i].tp, out.current_leader, response.node_endpoints);
     }
-  }
+  };
+  // What was not even read comes last.
+  for (std::size_t i = 0; i < n; ++i)
+    if (include[i] && asked[i].refused == ErrorCode::none) add(i);
+  for (std::size_t i = 0; i < n; ++i)
+    if (include[i] && asked[i].refused != ErrorCode::none) add(i);
   co_return response;
 }
 
