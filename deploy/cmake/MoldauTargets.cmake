@@ -23,7 +23,10 @@ endif()
 
 # moldau_precompile(TARGET [HEADERS...]): parses the common headers (and those) once for the target.
 function(moldau_precompile target)
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # ccache wants it
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    return()  # clang's precompiled files carry times, which keeps ccache from hitting
+  endif()
+  target_compile_options(${target} PRIVATE -fpch-preprocess)  # ccache wants it
   target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h ${ARGN})
   # ccache takes this sum for the precompiled file, whose bytes differ from checkout to checkout.
   file(SHA256 ${CMAKE_SOURCE_DIR}/deploy/cmake/precompiled.h sum)
