@@ -75,7 +75,9 @@ class KafkaController final : public StoreListener, public std::enable_shared_fr
   void enqueue(std::string name, Event event);
   // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
   std::optional<std::pair<std::string, Event>> next_event();
+  void publish_metrics() const;
   bool is_stopping();
+  bool is_idle();
   Awaitable<void> run_events();
   Awaitable<void> run_one(std::string name, Event event);
 

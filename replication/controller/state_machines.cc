@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "config/metric_handles.h"
+
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 
@@ -85,7 +87,10 @@ std::optional<StateWrite> PartitionStateMachine::elect(const TopicPartition& tp,
     MOLDAU_LOG(controller, warn, "no leader can be elected for {}: none of its ISR is alive", tp);
     return std::nullopt;
   }
-  if (election->unclean) MOLDAU_LOG(controller, warn, "unclean election for {}: broker {} leads, records may be lost", tp, election->leadership.leader);
+  if (election->unclean) {
+    config::metrics().unclean_leader_elections.add();
+    MOLDAU_LOG(controller, warn, "unclean election for {}: broker {} leads, records may be lost", tp, election->leadership.leader);
+  }
   StateWrite write;
   write.partition = tp;
   write.leadership = std::move(election->leadership);
