@@ -1,26 +1,17 @@
 // Reads the tab-separated golden files beside the tests.
 #pragma once
 
-#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "tests/unit/source_root.h"
+
 namespace moldau::config::test {
 
-/// The file below a folder or one above it; the binary lies in build/PRESET/bin of the checkout.
-inline std::filesystem::path find_above(std::filesystem::path folder, const std::filesystem::path& relative) {
-  for (; folder != folder.parent_path(); folder = folder.parent_path())
-    if (std::filesystem::exists(folder / relative)) return folder / relative;
-  return {};
-}
-
 inline std::vector<std::vector<std::string>> read_golden(const std::string& name) {
-  const auto relative = std::filesystem::path("tests/unit/config/golden") / name;
-  auto path = find_above(std::filesystem::current_path(), relative);
-  if (path.empty()) path = find_above(std::filesystem::read_symlink("/proc/self/exe").parent_path(), relative);
-  std::ifstream in(path);
+  std::ifstream in(moldau::test::source_root() + "/tests/unit/config/golden/" + name);
   if (!in) throw std::runtime_error("no golden file " + name);
   std::vector<std::vector<std::string>> rows;
   for (std::string line; std::getline(in, line);) {

@@ -16,6 +16,7 @@
 #include "protocol/base/format.h"
 #include "protocol/records/any_batch.h"
 #include "protocol/records/checksum/crc32.h"
+#include "tests/unit/source_root.h"
 
 namespace moldau::test {
 
@@ -52,16 +53,7 @@ inline Buffer from_base64(const std::string& text) {
   return out;
 }
 
-inline std::string golden_path() {
-  namespace fs = std::filesystem;
-  const fs::path beside = fs::path(__FILE__).parent_path() / "data/golden.txt.gz";
-  if (fs::exists(beside)) return beside.string();
-  // The build may have made __FILE__ relative: look upward from the program.
-  for (auto dir = fs::read_symlink("/proc/self/exe").parent_path(); dir != dir.root_path(); dir = dir.parent_path()) {
-    if (const auto file = dir / "tests/unit/records/data/golden.txt.gz"; fs::exists(file)) return file.string();
-  }
-  throw std::runtime_error("golden.txt.gz not found");
-}
+inline std::string golden_path() { return moldau::test::source_root() + "/tests/unit/records/data/golden.txt.gz"; }
 
 inline std::map<std::string, std::string> parse_options(std::istringstream& words) {
   std::map<std::string, std::string> out;

@@ -1,4 +1,5 @@
 // A log directory that Apache Kafka 3.9.2 wrote, stopped cleanly or killed, is loaded as its own clients saw it (golden/make-golden).
+#include "tests/unit/source_root.h"
 #include "tests/unit/storage/storage_fixture.h"
 
 #include <zlib.h>
@@ -15,11 +16,7 @@ using namespace moldau::storage::test;
 
 namespace {
 
-std::string golden(const std::string& name) {
-  const char* root = std::getenv("MOLDAU_ROOT");
-  const auto path = root != nullptr ? std::filesystem::path(root) / "tests/unit/storage/golden" : std::filesystem::path(__FILE__).parent_path() / "golden";
-  return std::filesystem::absolute(path / name).string();
-}
+std::string golden(const std::string& name) { return moldau::test::source_root() + "/tests/unit/storage/golden/" + name; }
 
 /// Lines "<what> <topic> <words>..." by what and topic.
 std::map<std::pair<std::string, std::string>, std::vector<std::string>> expectations(const std::string& name) {
