@@ -42,7 +42,7 @@ def scenario(seconds=60, **more):
 
 
 def word(answer):
-    return answer if isinstance(answer, str) else f'answer of {len(answer)} bytes'
+    return answer if isinstance(answer, str) else 'answered'
 
 
 def say(run, label, answer):
@@ -96,11 +96,9 @@ def keys_and_versions(run):
         closed(run, f'api key {key}', frame(struct.pack('>hhi', key, 0, 1) + wire.string('c')))
     for api, version in ((wire.METADATA, 99), (wire.METADATA, -1), (wire.PRODUCE, 99), (wire.FETCH, 99), (wire.FIND_COORDINATOR, 77)):
         closed(run, f'api {api} version {version}', frame(wire.header(api, version) + b'\0' * 20))
-    for version in (4, 99, 32767):
+    for version in (99, 32767):
         with Wire(run.broker, timeout=4) as w:
-            if version == 4 and run.broker.kind == 'moldau':
-                pass
-            answer = w.ask(wire.api_versions(99 if version == 4 else version, correlation=7))
+            answer = w.ask(wire.api_versions(version, correlation=7, tail=b'\0\1\1\0'))
             run.check(not isinstance(answer, str), f'ApiVersions {version}: {answer}')
             correlation, code, count = struct.unpack_from('>ihi', answer)
             say(run, f'ApiVersions with an unknown version: correlation {correlation}, error', f'{code}, lists APIs: {count > 0}')
@@ -149,9 +147,18 @@ def mutated(run):
             w.send(bytes(body)).receive()
 
 
+# Apache Kafka answers these by accident (an exception of its own, UNKNOWN_SERVER_ERROR, or no answer at all): any refusal
+# will do, and a clear INVALID_RECORD is better.
+BY_ACCIDENT = ('null records', 'varint without end', 'gzip of nothing', 'snappy of nothing', 'gzip cut')
+
+
 def produced(run, label, records, version=7, topic='canary', partition=0, acks=-1):
-    with Wire(run.broker, timeout=20) as w:
+    with Wire(run.broker, timeout=4) as w:
         answer = w.ask(wire.produce(topic, records, version=version, partition=partition, acks=acks))
+        if label in BY_ACCIDENT:
+            run.check(answer in ('silent', 'closed') or wire.produce_error(answer, version)[0] in (-1, 2, 87), f'{label}: {answer!r}')
+            say(run, label, 'refused')
+            return
         say(run, label, answer if isinstance(answer, str) else f'error {wire.produce_error(answer, version)[0]}')
 
 
@@ -267,7 +274,7 @@ def arrays(run):
                         ('flexible: a varint without end', struct.pack('>hhi', 3, 9, 1) + wire.string('c') + b'\xff' * 12)):
         closed(run, label, frame(body))
     with Wire(run.broker, timeout=5) as w:
-        say(run, 'bytes after a whole request', word(w.ask(wire.metadata(['canary']) + b'\0\0\0\0'))[:6])
+        say(run, 'bytes after a whole request', word(w.ask(wire.metadata(['canary']) + b'\0\0\0\0')))
 
 
 @scenario()

@@ -89,8 +89,8 @@ class Run:
         return left
 
     def environment(self, **more):
-        env = dict(os.environ, BOOTSTRAP=self.bootstrap if self.broker else '', BROKER_KIND=self.options.against,
-                   LC_ALL='C.UTF-8', TZ='UTC', **{key: str(value) for key, value in more.items()})
+        env = dict(os.environ, BOOTSTRAP=self.bootstrap if self.broker else '', BROKER_KIND=self.options.against, LC_ALL='C.UTF-8', TZ='UTC')
+        env.update((key, str(value)) for key, value in more.items())
         return env
 
     def command(self, words, text=None, check=True, seconds=None, cwd=None, **env):
