@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "protocol/base/async.h"
-#include "replication/delayed/resumption.h"
+#include "protocol/base/resumption.h"
 
 namespace moldau::replication {
 

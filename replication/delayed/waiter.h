@@ -18,7 +18,7 @@
 
 #include "protocol/base/async.h"
 #include "protocol/base/clock.h"
-#include "replication/delayed/resumption.h"
+#include "protocol/base/resumption.h"
 
 namespace moldau::replication {
 

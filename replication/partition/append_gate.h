@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "protocol/base/async.h"
-#include "replication/delayed/resumption.h"
+#include "protocol/base/resumption.h"
 #include "replication/delayed/waiter.h"
 
 namespace moldau::replication {

@@ -33,8 +33,7 @@ Connection::Connection(std::unique_ptr<Transport> transport, ConnectionInfo info
       budget_(budget),
       limits_(limits),
       executor_(executor),
-      last_active_(std::chrono::steady_clock::now()),
-      changed_(executor) {}
+      last_active_(std::chrono::steady_clock::now()) {}
 
 Awaitable<void> Connection::run() {
   const auto self = shared_from_this();
@@ -136,7 +135,7 @@ Awaitable<std::optional<Connection::Frame>> Connection::read_frame() {
   inbox_begin_ += sizeof(std::int32_t);
   std::optional<Frame> frame(std::in_place);
   frame->size = static_cast<std::size_t>(announced);
-  frame->hold = co_await budget_.take(announced, executor_);
+  frame->hold = co_await budget_.take(announced);
   frame->buffer = BufferPool::local().take(frame->size);
   std::size_t have = std::min(frame->size, inbox_end_ - inbox_begin_);
   std::memcpy(frame->buffer.data(), inbox_.data() + inbox_begin_, have);

@@ -1,7 +1,5 @@
 #include "server/network/memory_budget.h"
 
-#include <boost/asio/post.hpp>
-
 #include <vector>
 
 namespace moldau::server {
@@ -13,22 +11,22 @@ bool MemoryBudget::try_take(std::int64_t bytes) {
   return true;
 }
 
-void MemoryBudget::take_or_queue(std::int64_t bytes, Executor executor, Resume resume) {
+void MemoryBudget::take_or_queue(std::int64_t bytes, Resumption resumption) {
   std::unique_lock lock(mutex_);
   if (left_ > 0 && waiters_.empty()) {  // room was made meanwhile
     left_ -= bytes;
     lock.unlock();
-    boost::asio::post(executor, std::move(resume));
+    resumption.post();
     return;
   }
-  Waiter waiter{bytes, std::move(executor), std::move(resume)};
+  Waiter waiter{bytes, std::move(resumption)};
   waiters_.push_back(std::move(waiter));
 }
 
-Awaitable<MemoryBudget::Hold> MemoryBudget::take(std::int64_t bytes, Executor executor) {
+Awaitable<MemoryBudget::Hold> MemoryBudget::take(std::int64_t bytes) {
   if (limit_ <= 0) co_return Hold();
   if (!try_take(bytes)) {
-    auto park = [this, bytes, executor](Resume resume) { take_or_queue(bytes, executor, std::move(resume)); };
+    auto park = [this, bytes](Resumption resumption) { take_or_queue(bytes, std::move(resumption)); };
     co_await suspend_with(std::move(park));
   }
   co_return Hold(this, bytes);
@@ -45,7 +43,7 @@ void MemoryBudget::give(std::int64_t bytes) noexcept {
       waiters_.pop_front();
     }
   }
-  for (auto& waiter : ready) boost::asio::post(waiter.executor, std::move(waiter.resume));
+  for (auto& waiter : ready) waiter.resumption.post();
 }
 
 }  // namespace moldau::server

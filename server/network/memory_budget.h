@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "protocol/base/async.h"
-#include "server/network/resume.h"
+#include "server/network/suspend.h"
 
 namespace moldau::server {
 
@@ -41,17 +41,16 @@ class MemoryBudget {
   /// `limit` in bytes; not positive: no bound.
   explicit MemoryBudget(std::int64_t limit) : limit_(limit), left_(limit) {}
 
-  /// Waits until there is room. Resumes on `executor`.
-  Awaitable<Hold> take(std::int64_t bytes, Executor executor);
+  /// Waits until there is room. Resumes on the caller's own executor.
+  Awaitable<Hold> take(std::int64_t bytes);
 
  private:
   struct Waiter {
     std::int64_t bytes;
-    Executor executor;
-    Resume resume;
+    Resumption resumption;
   };
   bool try_take(std::int64_t bytes);
-  void take_or_queue(std::int64_t bytes, Executor executor, Resume resume);
+  void take_or_queue(std::int64_t bytes, Resumption resumption);
   void give(std::int64_t bytes) noexcept;
 
   const std::int64_t limit_;

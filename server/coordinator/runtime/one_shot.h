@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "protocol/base/async.h"
-#include "replication/delayed/resumption.h"
+#include "protocol/base/resumption.h"
 
 namespace moldau::server {
 
@@ -23,7 +23,7 @@ class OneShot {
 
   /// Any thread, once. The waiter resumes on its own executor, never inside this call.
   void set(T value) {
-    replication::Resumption waiter;
+    Resumption waiter;
     {
       const std::lock_guard lock(mutex_);
       value_.emplace(std::move(value));
@@ -37,7 +37,7 @@ class OneShot {
     if (!is_set()) {
       co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(
           [this](auto&& handler) {
-            replication::Resumption mine(std::forward<decltype(handler)>(handler));
+            Resumption mine(std::forward<decltype(handler)>(handler));
             {
               const std::lock_guard lock(mutex_);
               if (!value_) {
@@ -60,7 +60,7 @@ class OneShot {
 
   std::mutex mutex_;
   std::optional<T> value_;
-  replication::Resumption waiter_;
+  Resumption waiter_;
 };
 
 }  // namespace moldau::server

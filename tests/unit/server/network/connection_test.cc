@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "server/network/resume.h"
+#include "server/network/suspend.h"
 
 using namespace moldau;
 using namespace moldau::server;
@@ -20,16 +20,13 @@ struct Wire {
   std::deque<std::string> incoming;
   std::string written;
   bool closed = false;
-  Resume reader;
-  boost::asio::io_context& context;
-
-  explicit Wire(boost::asio::io_context& c) : context(c) {}
+  Resumption reader;
   void feed(std::string bytes) {
     incoming.push_back(std::move(bytes));
     wake();
   }
   void wake() {
-    if (reader) boost::asio::post(context, std::exchange(reader, nullptr));
+    if (reader) reader.post();
   }
 };
 
@@ -41,7 +38,8 @@ class WireTransport final : public Transport {
     for (;;) {
       if (const auto got = try_read(out); got > 0) co_return got;
       if (wire_.closed) co_return 0;
-      co_await suspend_with([this](Resume resume) { wire_.reader = std::move(resume); });
+      auto park = [this](Resumption resumption) { wire_.reader = std::move(resumption); };
+      co_await suspend_with(std::move(park));
     }
   }
   std::size_t try_read(MutableBytes out) override {
@@ -77,8 +75,6 @@ class WireTransport final : public Transport {
 /// named in `hold` wait until the test lets them go, after releasing the order when they begin with 'p'.
 class TextDispatcher final : public Dispatcher {
  public:
-  explicit TextDispatcher(boost::asio::io_context& context) : context_(context) {}
-
   FrameKind classify(Bytes frame, const ConnectionInfo&) override {
     const auto text = as_string(frame);
     if (text.starts_with("x")) return FrameKind::refused;
@@ -90,7 +86,8 @@ class TextDispatcher final : public Dispatcher {
     Response response;
     if (hold.contains(text)) {
       if (text.starts_with("p")) exchange.release_order();
-      co_await suspend_with([&](Resume resume) { held[text] = std::move(resume); });
+      auto park = [this, &text](Resumption resumption) { held[text] = std::move(resumption); };
+      co_await suspend_with(std::move(park));
     }
     response.buffer.append(as_bytes("[" + text + "]"));
     response.send = !text.ends_with("silent");
@@ -99,16 +96,13 @@ class TextDispatcher final : public Dispatcher {
     co_return response;
   }
   void let_go(const std::string& text) {
-    boost::asio::post(context_, std::move(held.at(text)));
+    held.at(text).post();
     held.erase(text);
   }
 
   std::string started;
   std::map<std::string, bool> hold;
-  std::map<std::string, Resume> held;
-
- private:
-  boost::asio::io_context& context_;
+  std::map<std::string, Resumption> held;
 };
 
 std::string frame(std::string_view text) {
@@ -119,8 +113,8 @@ std::string frame(std::string_view text) {
 
 struct Bench {
   boost::asio::io_context context;
-  Wire wire{context};
-  TextDispatcher dispatcher{context};
+  Wire wire;
+  TextDispatcher dispatcher;
   MemoryBudget budget;
   std::shared_ptr<Connection> connection;
   bool ended = false;
@@ -133,7 +127,7 @@ struct Bench {
   ~Bench() {
     if (!ended) {
       connection->close();
-      for (auto& [text, resume] : dispatcher.held) boost::asio::post(context, std::move(resume));
+      for (auto& [text, resume] : dispatcher.held) resume.post();
       dispatcher.held.clear();
       run();
     }
@@ -247,7 +241,7 @@ TEST_CASE("MemoryBudget: lets one in while any is left, then makes the next wait
   std::string log;
   std::optional<MemoryBudget::Hold> first;
   const auto taker = [&](std::string name, std::int64_t bytes, std::optional<MemoryBudget::Hold>& into) -> Awaitable<void> {
-    into = co_await budget.take(bytes, context.get_executor());
+    into = co_await budget.take(bytes);
     log += name + " ";
   };
   std::optional<MemoryBudget::Hold> second;

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace moldau::replication {
+namespace moldau {
 
 class Resumption {
  public:
@@ -77,4 +77,4 @@ class Resumption {
   const Ops* ops_ = nullptr;
 };
 
-}  // namespace moldau::replication
+}  // namespace moldau
