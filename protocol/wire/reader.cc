@@ -107,13 +107,9 @@ void Reader::read(Records& v, bool flex, bool nullable) noexcept {
 std::int32_t Reader::array_size(bool flex, bool nullable, std::size_t min_element) noexcept {
   const std::int64_t n = flex ? static_cast<std::int64_t>(uvarint()) - 1 : integer<std::int32_t>();
   if (!ok()) return 0;
-  if (n == -1) {
-    if (nullable) return -1;
-    fail("null where an array must be");
-    return 0;
-  }
   if (n < 0) {
-    fail("array of a negative size");
+    if (nullable) return -1;  // any negative length, as Kafka's generated classes read it
+    fail(n == -1 ? "null where an array must be" : "array of a negative size");
     return 0;
   }
   if (static_cast<std::uint64_t>(n) * min_element > remaining()) {
