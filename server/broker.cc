@@ -2,6 +2,7 @@
 
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <utility>
@@ -89,6 +90,7 @@ struct Broker::Parts {
   std::shared_ptr<replication::ConfigAdmin> configs;
   std::unique_ptr<replication::ReplicaManager> replicas;
   std::shared_ptr<replication::KafkaController> controller;
+  std::atomic<replication::KafkaController*> controller_started{nullptr};  ///< For callbacks of other strands.
   std::unique_ptr<replication::TopicAdmin> topics;
   std::unique_ptr<ReplicaCoordinatorLog> offsets_log;
   std::unique_ptr<GroupCoordinator> groups;
@@ -140,9 +142,12 @@ Status Broker::Parts::open_metadata() {
     for (const auto& log : logs->all_logs())
       if (log->topic_partition().topic == topic) log->update_config(log_config);
   };
-  deps.apply_default = [this](std::shared_ptr<const config::LogConfig> defaults) { logs->update_default_config(std::move(defaults)); };
+  deps.apply_default = [this](std::shared_ptr<const config::LogConfig> defaults) {
+    logs->update_default_config(std::move(defaults));
+    for (const auto& log : logs->all_logs()) log->update_config(configs->log_config(log->topic_partition().topic));
+  };
   deps.unclean_enabled = [this](const std::string& topic) {
-    if (controller) controller->retry_offline_partitions(topic);
+    if (auto* active = controller_started.load(); active != nullptr) active->retry_offline_partitions(topic);
   };
   configs = replication::ConfigAdmin::make(std::move(deps));
   return sync_wait(config_strand, configs->start());
@@ -252,6 +257,7 @@ Status Broker::Parts::join_cluster() {
     if (!block) co_return block.error();
     co_return ProducerIdBlock{block->first, block->last - block->first + 1};
   });
+  controller_started = controller.get();
   controller->start();
   return {};
 }
@@ -328,10 +334,12 @@ void Broker::Parts::stop() {
   health.set(BrokerState::shutting_down);
   // Groups first: a JoinGroup may wait for minutes, and its connection would for as long as it may.
   if (groups) sync_wait(Executor(blocking.get_executor()), groups->stop());
-  if (sockets) sockets->stop(kStopGrace);
+  if (sockets)
+    sockets->stop(kStopGrace, [this] {
+      if (replicas) replicas->shutdown();
+    });
   if (controller) sync_wait(Executor(blocking.get_executor()), controller->stop());
   if (configs) configs->stop();
-  if (replicas) replicas->shutdown();
   if (logs && logs_loaded) logs->shutdown();
   if (store) store->close();
   if (http) http->stop();

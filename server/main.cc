@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
@@ -41,20 +42,27 @@ sigset_t block_stop_signals() {
   return set;
 }
 
-int run_broker(const config::LoadResult& loaded) {
+/// Ends the process once all is flushed and closed: a client that doesn't read its answer may still hold coroutines, which have nothing left to do.
+[[noreturn]] void end_process(int code) {
+  logger(LogCategory::server).flush();
+  std::fflush(nullptr);
+  std::_Exit(code);
+}
+
+[[noreturn]] void run_broker(const config::LoadResult& loaded) {
   const sigset_t stop_signals = block_stop_signals();
   raise_file_limit();
   server::Broker broker(loaded);
   if (const auto started = broker.start(); !started) {
     MOLDAU_LOG(server, critical, "cannot start: {}", started.error().message);
     broker.stop();
-    return 1;
+    end_process(1);
   }
   int signal = 0;
   ::sigwait(&stop_signals, &signal);
   MOLDAU_LOG(server, info, "{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
   broker.stop();
-  return 0;
+  end_process(0);
 }
 
 }  // namespace
@@ -82,7 +90,8 @@ int main(int argc, char** argv) {
     }
     for (const auto& warning : loaded.warnings) MOLDAU_LOG(config, warn, "{}", warning);
     for (const auto& error : loaded.errors) MOLDAU_LOG(config, critical, "{}", error);
-    return loaded.ok() ? run_broker(loaded) : 1;
+    if (!loaded.ok()) return 1;
+    run_broker(loaded);
   } catch (const std::exception& e) {
     fmt::print(stderr, "moldau: {}\n", e.what());
     return 1;

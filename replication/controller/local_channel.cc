@@ -72,10 +72,27 @@ class LocalChannel final : public BrokerChannel {
           response.message = co_await state->receiver.update_metadata(std::get<protocol::UpdateMetadataRequest>(next->first.message));
       } catch (const std::exception& e) {
         MOLDAU_LOG(controller, err, "a control request to this broker failed: {}", e.what());
-        continue;
+        response.message = failed(next->first);
       }
       if (next->second && !state->is_closed()) next->second(std::move(response));
     }
+  }
+
+  /// The answer to a request that ended with an exception.
+  static decltype(ControlResponse::message) failed(const ControlRequest& request) {
+    if (std::holds_alternative<protocol::LeaderAndIsrRequest>(request.message)) {
+      protocol::LeaderAndIsrResponse answer;
+      answer.error_code = ErrorCode::unknown_server_error;
+      return answer;
+    }
+    if (std::holds_alternative<protocol::StopReplicaRequest>(request.message)) {
+      protocol::StopReplicaResponse answer;
+      answer.error_code = ErrorCode::unknown_server_error;
+      return answer;
+    }
+    protocol::UpdateMetadataResponse answer;
+    answer.error_code = ErrorCode::unknown_server_error;
+    return answer;
   }
 
   std::shared_ptr<State> state_;

@@ -101,10 +101,12 @@ class EmbeddedStore final : public MetadataStore {
     // Reads are answered from the tree as the operations before them left it; nothing is delivered before the commit.
     std::vector<ZnodeTree::Event> events;
     std::vector<std::vector<StoreResponse>> answers(work.size());
+    std::vector<std::size_t> events_until(work.size());
     const auto now = clock_.wall_ms();
     for (std::size_t i = 0; i < work.size(); ++i) {
       answers[i].reserve(work[i].ops.size());
       for (const auto& op : work[i].ops) answers[i].push_back(tree_.apply(op, session_, now, events));
+      events_until[i] = events.size();
     }
     if (!tree_.changes().empty()) {
       if (const auto written = db_->write(tree_); !written) {
@@ -112,14 +114,17 @@ class EmbeddedStore final : public MetadataStore {
         return;
       }
       tree_.commit();
+      if (std::exchange(lost_, false)) {
+        MOLDAU_LOG(metadata, info, "metadata store: the disk takes writes again");
+        tell_state(SessionState::connected);
+      }
     }
-    if (lost_) {
-      lost_ = false;
-      MOLDAU_LOG(metadata, info, "metadata store: the disk takes writes again");
-      tell_state(SessionState::connected);
+    // As ZooKeeper orders them: an event before the first answer that shows its change, and after the answers to what came before it.
+    std::size_t told = 0;
+    for (std::size_t i = 0; i < work.size(); ++i) {
+      for (; told < events_until[i]; ++told) tell(events[told].event);
+      work[i].done(std::move(answers[i]));
     }
-    for (const auto& e : events) tell(e.event);
-    for (std::size_t i = 0; i < work.size(); ++i) work[i].done(std::move(answers[i]));
   }
 
   void lose(std::vector<Batch>& work, const std::vector<ZnodeTree::Event>& events, const std::string& why) {

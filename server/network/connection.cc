@@ -70,7 +70,14 @@ Awaitable<void> Connection::run() {
 
 Awaitable<void> Connection::serve(std::shared_ptr<InFlight> request) {
   const auto self = shared_from_this();
-  request->response = co_await dispatcher_.handle(request->frame.bytes(), info_, *request);
+  try {
+    request->response = co_await dispatcher_.handle(request->frame.bytes(), info_, *request);
+  } catch (const std::exception& e) {  // out of memory and its kin: this connection ends, the others go on
+    MOLDAU_LOG(network, err, "a request of {}:{} failed: {}; closing its connection", info_.peer_host, info_.peer_port, e.what());
+    request->response = Response();
+    request->response.send = false;
+    request->response.close = true;
+  }
   request->frame = Frame();
   request->done = true;
   co_await write_ready();

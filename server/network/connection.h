@@ -41,7 +41,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close() noexcept;
 
   [[nodiscard]] const ConnectionInfo& info() const noexcept { return info_; }
-  [[nodiscard]] bool idle_since(std::chrono::steady_clock::time_point limit) const noexcept { return in_flight_.empty() && last_active_ < limit; }
+  /// Nothing was read or written since then. A held request and an answer that nobody reads count as idle too, as in Kafka.
+  [[nodiscard]] bool idle_since(std::chrono::steady_clock::time_point limit) const noexcept { return last_active_ < limit; }
 
  private:
   static constexpr std::size_t kMaxOverlap = 64;

@@ -58,7 +58,7 @@ class Dispatcher {
   /// Looks at the header: `refused` closes the connection without an answer, `overlapping` (Produce) may begin while
   /// earlier overlapping requests wait for replication.
   virtual FrameKind classify(Bytes frame, const ConnectionInfo& connection) = 0;
-  /// Handles the frame (without its length). The frame stays alive until the call has completed. Never throws.
+  /// Handles the frame (without its length). The frame stays alive until the call has completed. An exception closes the connection.
   virtual Awaitable<Response> handle(Bytes frame, ConnectionInfo& connection, Exchange& exchange) = 0;
 };
 

@@ -150,7 +150,7 @@ Awaitable<void> SocketServer::expire_idle(std::size_t thread) {
   }
 }
 
-void SocketServer::stop(std::chrono::milliseconds grace) {
+void SocketServer::stop(std::chrono::milliseconds grace, const std::function<void()>& end_waits) {
   stopping_ = true;
   for (auto& listener : listeners_)
     boost::asio::post(threads_.context(0), [&listener] {
@@ -164,6 +164,7 @@ void SocketServer::stop(std::chrono::milliseconds grace) {
       });
   };
   each([](Connection& c) { c.finish(); });
+  end_waits();
   const auto wait_until = [this](std::chrono::steady_clock::time_point deadline) {
     while (open_.load() > 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   };

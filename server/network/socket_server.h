@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -46,8 +47,9 @@ class SocketServer {
   /// The bound port of a listener (differs from the configured one when that was 0).
   [[nodiscard]] std::uint16_t port(std::string_view listener) const;
   void start_accepting();
-  /// Closes the listening sockets, lets requests in flight end for at most `grace`, then closes all connections. Blocking.
-  void stop(std::chrono::milliseconds grace);
+  /// Closes the listening sockets and tells all connections to finish, calls `end_waits` (which answers what waits), lets requests in flight end
+  /// for at most `grace`, then closes all connections. Blocking.
+  void stop(std::chrono::milliseconds grace, const std::function<void()>& end_waits);
 
   [[nodiscard]] std::size_t connections() const noexcept { return open_.load(std::memory_order_relaxed); }
 

@@ -34,7 +34,9 @@ void UnifiedLog::wake_flushed(const std::optional<Error>& error, Offset up_to) {
     const std::lock_guard lock(sync_mutex_);
     for (auto it = sync_waiters_.begin(); it != sync_waiters_.end();) {
       const auto next = std::next(it);
-      if (error || it->offset <= up_to) done.splice(done.end(), sync_waiters_, it);
+      // A truncation meanwhile ends the wait too: those records are gone. Decided under the lock, so that an append which published its
+      // end and queued its waiter after the sync began waits for the next one.
+      if (error || it->offset <= up_to || it->offset > log_end_offset()) done.splice(done.end(), sync_waiters_, it);
       it = next;
     }
   }
@@ -49,8 +51,7 @@ void UnifiedLog::sync_loop() {
     const auto target = log_end_offset();
     const auto s = flush_up_to(target);
     if (!s) report(s.error());
-    // A truncation meanwhile ends the wait too: those records are gone, and the log end below is durable.
-    wake_flushed(s ? std::nullopt : std::optional(s.error()), s ? std::max(target, log_end_offset() <= target ? Offset(INT64_MAX) : target) : target);
+    wake_flushed(s ? std::nullopt : std::optional(s.error()), target);
     const std::lock_guard lock(sync_mutex_);
     if (sync_waiters_.empty()) {
       sync_running_ = false;
