@@ -2,8 +2,10 @@
 
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -46,6 +48,7 @@ namespace {
 
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::chrono::seconds kStopGrace{5};
+constexpr Millis kSettleTime{5000};
 
 }  // namespace
 
@@ -59,6 +62,10 @@ struct Broker::Parts {
   Status bind_sockets();
   void make_replicas();
   Status join_cluster();
+  /// Clients come only when the broker knows itself and its partitions have their leaders; gives up after a while (a topic being deleted).
+  void wait_for_leaders();
+  /// Ends the process when no log directory is left, as Apache Kafka does.
+  void on_dir_failure(const std::string& dir);
   void serve();
   void follow_logging_levels();
   void start_http();
@@ -178,6 +185,7 @@ void Broker::Parts::make_replicas() {
       .timers = io->context(0).get_executor(),
       .replica_lag_time_max_ms = cfg->replica_lag_time_max_ms,
   });
+  replicas->set_dir_failure_listener([this](const std::string& dir) { on_dir_failure(dir); });
   offsets_log = std::make_unique<ReplicaCoordinatorLog>(*replicas, std::string(GroupCoordinator::kTopic), Millis(cfg->offsets_commit_timeout_ms));
   groups = std::make_unique<GroupCoordinator>(GroupCoordinatorDeps{.log = *offsets_log,
                                                                    .clock = clock,
@@ -303,6 +311,29 @@ void Broker::Parts::follow_logging_levels() {
   });
 }
 
+void Broker::Parts::wait_for_leaders() {
+  std::vector<TopicPartition> known;
+  for (const auto& log : logs->all_logs()) known.push_back(log->topic_partition());
+  auto settled = [this, known = std::move(known)](const replication::MetadataImage& image) {
+    if (image.broker(self) == nullptr || !image.controller_id()) return false;
+    return std::all_of(known.begin(), known.end(), [&](const TopicPartition& tp) {
+      const auto* partition = image.partition(tp);
+      return partition != nullptr && partition->leader == self;
+    });
+  };
+  auto wait = metadata->wait_until(std::move(settled), kSettleTime);
+  if (!sync_wait(Executor(io->context(0).get_executor()), std::move(wait)))
+    MOLDAU_LOG(server, warn, "not every partition has a leader after {} ms; serving all the same", kSettleTime.count());
+}
+
+void Broker::Parts::on_dir_failure(const std::string& dir) {
+  const auto dirs = logs->dirs();
+  if (std::any_of(dirs.begin(), dirs.end(), [](const storage::LogDirInfo& d) { return d.online; })) return;
+  MOLDAU_LOG(server, critical, "Shutdown broker because all log dirs have failed (the last one: {}); mend the disk and start again", dir);
+  logger(LogCategory::server).flush();
+  std::_Exit(1);
+}
+
 void Broker::Parts::serve() {
   services.replicas = replicas.get();
   services.metadata = metadata.get();
@@ -367,6 +398,7 @@ Status Broker::start() {
   if (auto s = p.bind_sockets(); !s) return s;
   p.make_replicas();
   if (auto s = p.join_cluster(); !s) return s;
+  p.wait_for_leaders();
   p.serve();
   p.health.set(BrokerState::running);
   MOLDAU_LOG(server, info, "[KafkaServer id={}] started in {} ms (port {})", p.self,

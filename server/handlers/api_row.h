@@ -44,6 +44,20 @@ struct HandlerTraits<Awaitable<Res> (*)(RequestContext&, const Req&)> {
   using Response = Res;
 };
 
+/// Writes the whole frame; false when a text did not fit its length field and nothing may be sent.
+template <class Response>
+bool encode_answer(const RequestContext& ctx, const Response& response, protocol::ByteBuffer& out, std::vector<protocol::Writer::Splice>& splices) {
+  protocol::Sizer size;
+  response.measure(size, ctx.api_version);
+  out.clear();
+  out.reserve(kMaxResponseHeader + size.bytes);
+  protocol::Writer writer(out);
+  write_response_header(writer, ctx, Response::kApiKey, size.total());
+  response.encode(writer, ctx.api_version);
+  splices = writer.take_splices();
+  return writer.ok();
+}
+
 template <auto Handler>
 Awaitable<ServeOutcome> serve(RequestContext& ctx, protocol::Reader& body, protocol::ByteBuffer& out, std::vector<protocol::Writer::Splice>& splices) {
   using Request = typename HandlerTraits<decltype(Handler)>::Request;
@@ -58,14 +72,10 @@ Awaitable<ServeOutcome> serve(RequestContext& ctx, protocol::Reader& body, proto
     response = error_response(request, ErrorCode::unknown_server_error, ctx.arena());
   }
   if (!ctx.sends_response()) co_return ServeOutcome::answered;
-  protocol::Sizer size;
-  response.measure(size, ctx.api_version);
-  out.reserve(kMaxResponseHeader + size.bytes);
-  protocol::Writer writer(out);
-  write_response_header(writer, ctx, Request::kApiKey, size.total());
-  response.encode(writer, ctx.api_version);
-  splices = writer.take_splices();
-  co_return ServeOutcome::answered;
+  if (encode_answer(ctx, response, out, splices)) co_return ServeOutcome::answered;
+  // A text of the answer is too long for its field (it quotes what the client sent): the bare error goes out.
+  response = error_response(request, ErrorCode::invalid_request, ctx.arena());
+  co_return encode_answer(ctx, response, out, splices) ? ServeOutcome::answered : ServeOutcome::malformed;
 }
 
 }  // namespace detail

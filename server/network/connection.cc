@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstring>
 #include <exception>
 
@@ -37,7 +39,9 @@ Connection::Connection(std::unique_ptr<Transport> transport, ConnectionInfo info
 
 Awaitable<void> Connection::run() {
   const auto self = shared_from_this();
+  std::size_t turn = 0;
   while (!finishing_ && !broken_) {
+    if (++turn % kRequestsATurn == 0) co_await boost::asio::post(executor_, boost::asio::use_awaitable);
     auto frame = co_await read_frame();
     if (!frame) break;
     last_active_ = std::chrono::steady_clock::now();

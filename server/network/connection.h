@@ -46,6 +46,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   static constexpr std::size_t kMaxOverlap = 64;
+  static constexpr std::size_t kRequestsATurn = 8;  ///< After so many pipelined requests the thread's other connections get their turn.
 
   struct Frame {
     PooledBuffer buffer;
