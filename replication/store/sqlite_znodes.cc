@@ -41,7 +41,7 @@ Result<std::unique_ptr<SqliteZnodes>> SqliteZnodes::open(const std::string& file
     return self->failure("cannot be opened");
   sqlite3_busy_timeout(self->db_, 2000);
   // Exclusive: no shared-memory file, and a second broker on the directory is turned away.
-  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=4194304"})
+  for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=4194304", "PRAGMA cache_size=-1024"})
     if (auto s = self->run(sql); !s) return s.error();
   if (auto s = self->prepare(); !s) return s.error();
   return self;

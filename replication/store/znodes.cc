@@ -97,6 +97,7 @@ Result<std::int32_t> partition_number(std::string_view text) {
   return n;
 }
 
+constexpr std::int32_t kMaxPort = 65535;
 constexpr std::string_view kProtocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
 
 std::optional<std::int16_t> protocol_id(std::string_view name) {
@@ -116,7 +117,7 @@ Result<BrokerEndpoint> parse_endpoint(std::string_view text, const json::object*
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   e.host = host;
   const auto port = partition_number(text.substr(port_at + 1));
-  if (!port) return bad(fmt::format("'{}' has no port", text));
+  if (!port || *port > kMaxPort) return bad(fmt::format("'{}' has no port", text));
   e.port = *port;
   std::string_view protocol = e.listener;
   if (protocols != nullptr) {
@@ -182,7 +183,7 @@ Result<BrokerRegistration> decode_broker(BrokerId id, std::string_view text) {
   if (*version == 1) {
     const auto host = parsed->text("host");
     const auto port = parsed->number("port");
-    if (!host || !port) return bad("version 1 without host and port");
+    if (!host || !port || *port < 0 || *port > kMaxPort) return bad("version 1 without host and port");
     broker.endpoints.push_back({"PLAINTEXT", *host, static_cast<std::int32_t>(*port), 0});
     return broker;
   }
