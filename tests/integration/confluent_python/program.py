@@ -219,7 +219,7 @@ def admin_topics():
                 say(tp.partition, future.result(10).low_watermark)
             except KafkaException as error:
                 say(tp.partition, error.args[0].name())
-    say(outcome(a.delete_topics(['cf-a', 'cf-b', 'cf-none'])))
+    say(outcome(a.delete_topics(['cf-a', 'cf-b', 'cf-nope'])))
 
 
 def admin_configs():
