@@ -16,7 +16,9 @@ namespace moldau::replication {
 
 template <class T>
 T run(Awaitable<T> what) {
-  boost::asio::io_context context;
+  // One for all: the store's thread may still be on its way out of post() when the result is here.
+  static boost::asio::io_context context;
+  context.restart();
   auto result = boost::asio::co_spawn(context, std::move(what), boost::asio::use_future);
   context.run();
   return result.get();
