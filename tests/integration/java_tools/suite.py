@@ -55,7 +55,7 @@ def produce(run, topic, text, *options):
     tool(run, 'kafka-console-producer', '--bootstrap-server', run.bootstrap, '--topic', topic, *options, text=text, check=True)
 
 
-@suite.scenario(seconds=120)
+@suite.scenario(seconds=300)
 def topics(run):
     show(run, 'kafka-topics', '--create', '--topic', 't1', '--partitions', '3', '--replication-factor', '1', '--config', 'retention.ms=60000')
     show(run, 'kafka-topics', '--create', '--topic', 't1')
@@ -78,7 +78,7 @@ def topics(run):
     show(run, 'kafka-topics', '--list', '--exclude-internal')
 
 
-@suite.scenario()
+@suite.scenario(seconds=300)
 def console(run):
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'console', '--partitions', '2', check=True)
     produce(run, 'console', 'a:1\nb:2\nc:3\na:4\n', '--property', 'parse.key=true', '--property', 'key.separator=:')
@@ -99,7 +99,7 @@ def console(run):
     run.check(re.fullmatch(r'CreateTime:\d{13}\tx\n', out), out)
 
 
-@suite.scenario(seconds=240)
+@suite.scenario(seconds=300)
 def groups(run):
     """kafka-consumer-groups: list, describe, every reset, delete offsets, delete."""
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'g', '--partitions', '2', check=True)
@@ -139,7 +139,7 @@ def groups(run):
     show(run, cg, '--list')
 
 
-@suite.scenario(seconds=120)
+@suite.scenario(seconds=300)
 def active_group(run):
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'ag', '--partitions', '2', check=True)
     produce(run, 'ag', 'a:x\n', '--property', 'parse.key=true', '--property', 'key.separator=:')  # the key decides the partition
@@ -159,7 +159,7 @@ def active_group(run):
     run.check(consumer.alive(), 'the consumer is gone')
 
 
-@suite.scenario(seconds=120)
+@suite.scenario(seconds=300)
 def configs(run):
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'cfg', check=True)
     kc = 'kafka-configs'
@@ -185,7 +185,7 @@ def configs(run):
     show(run, kc, '--alter', *broker, '--add-config', 'broker.id=7')
 
 
-@suite.scenario(seconds=120)
+@suite.scenario(seconds=300)
 def offsets_and_records(run):
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'rec', '--partitions', '2', check=True)
     produce(run, 'rec', ''.join(f'{c}:{i}\n' for i, c in enumerate('abcdefghij')), '--property', 'parse.key=true', '--property', 'key.separator=:')
@@ -208,7 +208,7 @@ def offsets_and_records(run):
     show(run, 'kafka-console-consumer', '--topic', 'rec', '--from-beginning', '--timeout-ms', '3000', sort=True)
 
 
-@suite.scenario()
+@suite.scenario(seconds=300)
 def log_dirs(run):
     produce(run, 'dirs', 'one\ntwo\n')
     out = tool(run, 'kafka-log-dirs', '--bootstrap-server', run.bootstrap, '--describe', '--topic-list', 'dirs', check=True)[1]
@@ -221,7 +221,7 @@ def log_dirs(run):
     run.same(code, 1, 'exit code for an unknown broker')
 
 
-@suite.scenario()
+@suite.scenario(seconds=300)
 def dump_log(run):
     """kafka-dump-log reads our segments, indexes, producer snapshots and offsets topic without complaint."""
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'dump', '--config', 'index.interval.bytes=64', check=True)
@@ -247,7 +247,7 @@ def dump_log(run):
     run.check('"protocolType":"consumer"' in said or 'group_metadata::group=dumper' in said, said[-2000:])
 
 
-@suite.scenario()
+@suite.scenario(seconds=300)
 def verifiable(run):
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'verify', '--partitions', '1', check=True)
     _, out = tool(run, 'kafka-verifiable-producer', '--bootstrap-server', run.bootstrap, '--topic', 'verify', '--max-messages', '2000', '--acks', '-1', check=True)
@@ -261,7 +261,7 @@ def verifiable(run):
     run.same(committed[-1], 2000, 'last commit')
 
 
-@suite.scenario()
+@suite.scenario(seconds=300)
 def cluster_and_versions(run):
     code, out = tool(run, 'kafka-cluster', 'cluster-id', '--bootstrap-server', run.bootstrap)
     run.transcript(f'cluster-id [{code}]\n{clean(run, out)}')
@@ -271,7 +271,7 @@ def cluster_and_versions(run):
         run.check(re.search(re.escape(api) + r': \d+ to \d+ \[usable: \d+\]', out), f'{api} in\n{out}')
 
 
-@suite.scenario()
+@suite.scenario(seconds=300)
 def perf(run):
     """The perf tools: counts, not speed."""
     tool(run, 'kafka-topics', '--bootstrap-server', run.bootstrap, '--create', '--topic', 'perf', check=True)

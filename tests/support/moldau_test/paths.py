@@ -15,7 +15,7 @@ made = set()        # temporary folders, so that an interrupted run can remove t
 
 def temporary(prefix):
     """A fresh folder under the system's temporary one; the caller removes it."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=f'moldau-{prefix}-'))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f'moldau-{prefix}-{os.getpid()}-'))     # whose it is shows in the name
     made.add(folder)
     return folder
 
