@@ -107,6 +107,7 @@ func codecs() {
 		c := config(sarama.V2_6_0_0)
 		c.Producer.Compression = codec
 		c.Producer.Flush.Messages = 20
+		c.Producer.Flush.Frequency = 50 * time.Millisecond // or a rest of fewer than 20 is never sent
 		topic := "sarama-" + codec.String()
 		producer := must(sarama.NewAsyncProducer([]string{broker}, c))
 		for i := 0; i < 100; i++ {
