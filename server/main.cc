@@ -1,6 +1,5 @@
 // The program: reads the command line, makes the broker, waits for a signal, stops it. No logic of its own.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdio>
@@ -14,21 +13,13 @@
 #include "protocol/base/log.h"
 #include "server/broker.h"
 #include "server/command_line.h"
+#include "storage/io/posix_disk.h"
 
 namespace {
 
 using namespace moldau;
 
 constexpr int kUsageError = 2;
-
-/// Raises the soft limit of open files to the hard one: a shell's 1,024 is too little for a broker.
-void raise_file_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) MOLDAU_LOG(server, warn, "cannot raise the limit of open files to {}", limit.rlim_max);
-  }
-}
 
 /// Blocks the signals that stop the broker in all threads; run() waits for them.
 sigset_t block_stop_signals() {
@@ -51,7 +42,7 @@ sigset_t block_stop_signals() {
 
 [[noreturn]] void run_broker(const config::LoadResult& loaded) {
   const sigset_t stop_signals = block_stop_signals();
-  raise_file_limit();
+  storage::raise_descriptor_limit();
   server::Broker broker(loaded);
   if (const auto started = broker.start(); !started) {
     MOLDAU_LOG(server, critical, "cannot start: {}", started.error().message);
