@@ -28,7 +28,10 @@ struct BrokerConfig : BrokerProperties {
   bool advertised_auto = false;                    ///< advertised.listeners=auto
   std::string inter_broker_listener;               ///< name of the listener between brokers
   std::optional<Endpoint> http_endpoint;           ///< http.listeners; none: off
+  bool http_chosen = false;                        ///< http.listeners was set: its port is a must
   std::map<std::string, std::int32_t> max_connections_overrides;  ///< address to limit (max.connections.per.ip.overrides)
+  std::int32_t send_buffer_bytes = -1;             ///< socket.send.buffer.bytes; -1 (the system's own tuning) also when it is not set
+  std::int32_t receive_buffer_bytes = -1;          ///< socket.receive.buffer.bytes, likewise
   LogConfig log_defaults;                          ///< what a topic without keys of its own has
   Settings listener_overrides;                     ///< listener.name.* as given
 

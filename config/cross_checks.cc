@@ -4,6 +4,7 @@
 #include <array>
 
 #include "config/value.h"
+#include "protocol/base/log.h"
 
 namespace moldau::config {
 namespace {
@@ -29,20 +30,22 @@ Finding check_broker_id(const BrokerConfig& c) {
 }
 
 Finding check_data_dirs(const BrokerConfig& c) {
-  if (c.data_dirs.empty()) return "At least one log directory must be defined via log.dirs or log.dir.";
+  if (c.data_dirs.empty()) {
+    const std::string_view key = c.log_dirs ? "log.dirs" : "log.dir";
+    return std::string(key) + " is empty: at least one log directory must be defined via log.dirs or log.dir; write " + std::string(key) + "=/path, or leave the key out";
+  }
   auto sorted = c.data_dirs;
   std::sort(sorted.begin(), sorted.end());
   if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end()) return "log.dirs names " + *twice + " twice";
   return std::nullopt;
 }
 
+/// Anything below 0 means unlimited, as in Kafka 3.9 KafkaConfig.getLogRetentionTimeMillis; only 0 is refused.
 Finding check_retention(const BrokerConfig& c) {
-  const auto negative = [](auto value) { return value && *value < 0 && *value != -1; };
-  if (c.log_retention_ms == 0 || negative(c.log_retention_ms)) return "log.retention.ms must be unlimited (-1) or, greater than or equal to 1";
-  if (!c.log_retention_ms && (c.log_retention_minutes == 0 || negative(c.log_retention_minutes)))
-    return "log.retention.minutes must be unlimited (-1) or, greater than or equal to 1";
-  if (!c.log_retention_ms && !c.log_retention_minutes && (c.log_retention_hours == 0 || c.log_retention_hours < -1))
-    return "log.retention.hours must be unlimited (-1) or, greater than or equal to 1";
+  constexpr std::string_view kRule = " must be unlimited (-1) or, greater than or equal to 1";
+  if (c.log_retention_ms == 0) return "log.retention.ms" + std::string(kRule);
+  if (!c.log_retention_ms && c.log_retention_minutes == 0) return "log.retention.minutes" + std::string(kRule);
+  if (!c.log_retention_ms && !c.log_retention_minutes && c.log_retention_hours == 0) return "log.retention.hours" + std::string(kRule);
   return std::nullopt;
 }
 
@@ -129,7 +132,7 @@ Finding check_advertised_names(const BrokerConfig& c) {
 Finding check_inter_broker_listener(const BrokerConfig& c) {
   if (c.inter_broker_listener_name && !c.inter_broker_listener_name->empty() && c.security_inter_broker_protocol != "PLAINTEXT")
     return "Only one of inter.broker.listener.name and security.inter.broker.protocol should be set.";
-  if (c.endpoints.empty() || find_listener(c.advertised_endpoints, c.inter_broker_listener) != nullptr) return std::nullopt;
+  if (c.endpoints.empty() || c.advertised_endpoints.empty() || find_listener(c.advertised_endpoints, c.inter_broker_listener) != nullptr) return std::nullopt;
   return "inter.broker.listener.name must be a listener name defined in advertised.listeners; " + c.inter_broker_listener +
          " is not. The valid options based on currently configured listeners are " + names_of(c.advertised_endpoints);
 }
@@ -142,17 +145,16 @@ Finding check_protocols_are_there(const BrokerConfig& c) {
   return std::nullopt;
 }
 
-Finding check_rebalance_protocols(const BrokerConfig& c) {
-  for (const auto& protocol : c.group_coordinator_rebalance_protocols)
-    if (protocol != "classic")
-      return "group.coordinator.rebalance.protocols: " + protocol + " groups are not there yet; use classic";
-  return std::nullopt;
+std::string log_categories() {
+  std::string all;
+  for (int i = 0; i < static_cast<int>(LogCategory::count_); ++i) all += (i == 0 ? "" : ", ") + std::string(moldau::to_string(static_cast<LogCategory>(i)));
+  return all;
 }
 
-Finding check_group_timeouts(const BrokerConfig& c) {
-  if (c.group_min_session_timeout_ms > c.group_max_session_timeout_ms)
-    return "group.min.session.timeout.ms must not be greater than group.max.session.timeout.ms";
-  return std::nullopt;
+bool is_log_category(std::string_view name) {
+  for (int i = 0; i < static_cast<int>(LogCategory::count_); ++i)
+    if (moldau::to_string(static_cast<LogCategory>(i)) == name) return true;
+  return false;
 }
 
 Finding check_logging_level(const BrokerConfig& c) {
@@ -162,16 +164,18 @@ Finding check_logging_level(const BrokerConfig& c) {
     const auto level = to_lower(colon == std::string::npos ? entry : entry.substr(colon + 1));
     if (std::find(kLevels.begin(), kLevels.end(), level) == kLevels.end())
       return "Invalid value " + entry + " for configuration logging.level: write LEVEL or CATEGORY:LEVEL with trace, debug, info, warn, error, critical or off";
+    if (colon != std::string::npos && !is_log_category(std::string_view(entry).substr(0, colon)))
+      return "Invalid value " + entry + " for configuration logging.level: there is no such category; there are " + log_categories();
   }
   return std::nullopt;
 }
 
 using Rule = Finding (*)(const BrokerConfig&);
-constexpr std::array<Rule, 20> kRules = {
+constexpr std::array<Rule, 18> kRules = {
     check_broker_id,        check_data_dirs,           check_retention,           check_roll,           check_compaction_lag, check_cleaner_memory,
     check_replica_fetch,    check_offset_acks,         check_compression_codec,   check_request_memory, check_connections_per_ip,
     check_authentication_delay, check_has_listener,    check_advertised_address,  check_advertised_names, check_inter_broker_listener,
-    check_protocols_are_there, check_rebalance_protocols, check_group_timeouts,   check_logging_level};
+    check_protocols_are_there, check_logging_level};
 
 bool holds(RefusedWhen when, const PropertyDef& def, std::string_view text) {
   switch (when) {
@@ -203,14 +207,15 @@ std::vector<std::string> cross_check(const BrokerConfig& config) {
 
 std::vector<std::string> cross_check_warnings(const BrokerConfig& config) {
   std::vector<std::string> warnings;
-  if (config.offsets_commit_required_acks != -1)
-    warnings.emplace_back("offsets.commit.required.acks: only -1 keeps commits safe");
+  if (config.group_min_session_timeout_ms > config.group_max_session_timeout_ms)
+    warnings.emplace_back("group.min.session.timeout.ms is greater than group.max.session.timeout.ms: no consumer can join a group");
   if (config.message_max_bytes > config.log_segment_bytes)
     warnings.emplace_back("message.max.bytes is greater than log.segment.bytes: the largest batches cannot be appended");
-  if (config.replica_selector_class && !config.replica_selector_class->empty() &&
-      *config.replica_selector_class != "org.apache.kafka.common.replica.RackAwareReplicaSelector" &&
-      *config.replica_selector_class != "org.apache.kafka.common.replica.LeaderSelector")
-    warnings.push_back("replica.selector.class=" + *config.replica_selector_class + ": a Java plug-in cannot run here; consumers read from leaders");
+  for (const auto& endpoint : config.endpoints)
+    if (find_listener(config.advertised_endpoints, endpoint.listener_name) == nullptr)
+      warnings.push_back("advertised.listeners leaves out " + endpoint.listener_name + " of listeners: clients that connect there get no brokers (LISTENER_NOT_FOUND)");
+  if (config.advertised_listeners_auto_external && !config.advertised_auto)
+    warnings.emplace_back("advertised.listeners.auto.external has no effect without advertised.listeners=auto");
   return warnings;
 }
 

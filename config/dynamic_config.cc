@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kThreadCounts = {"background.threads", "num.io.threads", "num.network.threads", "num.recovery.threads.per.data.dir",
                                                           "num.replica.fetchers"};
-// A change of these would need new sockets and a new registration; Kafka can, we cannot yet.
-constexpr std::array<std::string_view, 3> kListenerKeys = {"listeners", "advertised.listeners", "listener.security.protocol.map"};
 
 SettingsError request_error(std::string message) { return {SettingsError::Kind::invalid_request, false, std::move(message)}; }
 
@@ -105,16 +103,38 @@ std::int64_t count_of(const BrokerConfig& config, std::string_view key) {
                                          : config.num_recovery_threads_per_data_dir;
 }
 
+/// Kafka 3.9 DynamicListenerConfig.validateReconfiguration; what one snapshot shows alone is in cross_checks.cc.
+std::optional<std::string> check_listeners(const BrokerConfig& before, const BrokerConfig& after) {
+  for (const auto& was : before.endpoints)
+    for (const auto& now : after.endpoints)
+      if (was.listener_name == now.listener_name && was.security_protocol != now.security_protocol)
+        return "Security protocol cannot be updated for existing listener ListenerName(" + was.listener_name + ")";
+  return std::nullopt;
+}
+
+/// Kafka 3.9 ListenerConnectionQuota.validateReconfiguration: a listener, whether the limit is its own or the broker's, can't be shut by a change.
+std::optional<std::string> check_listener_limits(const BrokerConfig& before, const BrokerConfig& after) {
+  const auto refuse = [](std::string_view key, std::int32_t limit) {
+    return "Invalid value org.apache.kafka.common.config.ConfigException: Invalid " + std::string(key) + " " + std::to_string(limit) +
+           " for configuration Invalid dynamic configuration";
+  };
+  for (const auto& [name, protocol, host, port] : before.endpoints) {
+    const auto most = [&](const BrokerConfig& c) { return c.listener_max_connections(name).value_or(c.max_connections); };
+    const auto rate = [&](const BrokerConfig& c) { return c.listener_max_connection_creation_rate(name).value_or(c.max_connection_creation_rate); };
+    if (most(before) == most(after) && rate(before) == rate(after)) continue;
+    if (most(after) <= 0) return refuse("max.connections", most(after));
+    if (rate(after) <= 0) return refuse("max.connection.creation.rate", rate(after));
+  }
+  return std::nullopt;
+}
+
 /// Rules about the step from one snapshot to the next.
 std::optional<std::string> check_step(const BrokerConfig& before, const BrokerConfig& after) {
   for (const auto key : kThreadCounts)
     if (auto reason = check_thread_count(key, count_of(before, key), count_of(after, key))) return reason;
   if (auto reason = check_cleaner_threads(before, after)) return reason;
-  if (before.listeners != after.listeners || before.advertised_listeners != after.advertised_listeners ||
-      before.listener_security_protocol_map != after.listener_security_protocol_map)
-    return std::string(kListenerKeys[0]) + ", " + std::string(kListenerKeys[1]) + " and " + std::string(kListenerKeys[2]) +
-           " cannot be changed at run time yet: change the configuration file and restart";
-  return std::nullopt;
+  if (auto reason = check_listeners(before, after)) return reason;
+  return check_listener_limits(before, after);
 }
 
 Settings& scope_of(ConfigLayers& layers, DynamicScope scope) { return scope == DynamicScope::broker ? layers.broker : layers.cluster_default; }

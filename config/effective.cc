@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -35,12 +36,27 @@ std::vector<Line> lines_of(const LoadResult& loaded, bool all) {
   return lines;
 }
 
+std::string counted(std::size_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
+
+/// The last line: would it start, as what.
+std::string verdict(const LoadResult& loaded) {
+  if (!loaded.ok()) return counted(loaded.errors.size(), "error") + ", would not start\n";
+  std::vector<std::string> listeners;
+  for (const auto& endpoint : loaded.config->endpoints) listeners.push_back(endpoint.connection_string());
+  std::vector<std::string> dirs;
+  for (const auto& dir : loaded.config->data_dirs) dirs.push_back(std::filesystem::absolute(dir).lexically_normal().string());
+  return "ok: single node, listens on " + join_list(listeners) + ", data in " + join_list(dirs) + ", " + counted(loaded.warnings.size(), "warning") + "\n";
+}
+
 std::string print_text(const LoadResult& loaded, const std::vector<Line>& lines) {
   std::string out;
+  if (loaded.settings.empty() && loaded.errors.empty())
+    out += "nothing is set: no " + std::string(kDefaultConfigFile) + " in " + std::filesystem::current_path().string() +
+           ", no --config, no KAFKA_ variable, no --override; all defaults count (--all shows them)\n";
   for (const auto& line : lines) out += line.name + (line.value ? "=" + *line.value : " (not set)") + "  # " + line.origin + "\n";
   for (const auto& warning : loaded.warnings) out += "warning: " + warning + "\n";
   for (const auto& error : loaded.errors) out += "error: " + error + "\n";
-  return out;
+  return out + verdict(loaded);
 }
 
 boost::json::array array_of(const std::vector<std::string>& texts) {

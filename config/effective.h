@@ -9,7 +9,7 @@ namespace moldau::config {
 
 enum class EffectiveFormat : std::uint8_t { text, json };
 
-/// Every key that was set (all: every key that has an effect) with its value and origin, passwords hidden; then warnings and errors.
+/// Every key that was set (all: every key that has an effect) with its value and origin, passwords hidden; then warnings and errors; as text, a verdict in the last line.
 std::string print_effective(const LoadResult& loaded, EffectiveFormat format, bool all);
 
 }  // namespace moldau::config

@@ -44,7 +44,7 @@ Endpoint parse_endpoint(std::string_view key, std::string_view text, const Liste
   const auto address = separator == std::string_view::npos ? std::nullopt : parse_host_port(text.substr(separator + 3));
   if (!address)
     throw ConfigError("Invalid value " + std::string(text) + " for configuration " + std::string(key) + ": Unable to parse " + std::string(text) +
-                      " to a broker endpoint; write NAME://host:port");
+                      " to a broker endpoint; write NAME://host:port with a port from 0 to 65535");
   const auto name = to_upper(trim(text.substr(0, separator)));
   const auto protocol = protocols.find(name);
   if (protocol == protocols.end())
@@ -116,7 +116,7 @@ Endpoint parse_http_listener(std::string_view text) {
   while (address.ends_with('/')) address.remove_suffix(1);
   const auto host_port = parse_host_port(address);
   if (!host_port)
-    throw ConfigError("Invalid value " + std::string(text) + " for configuration http.listeners: write http://host:port, or leave it empty to switch HTTP off");
+    throw ConfigError("Invalid value " + std::string(text) + " for configuration http.listeners: write http://host:port with a port from 0 to 65535, or leave it empty to switch HTTP off");
   return {"HTTP", SecurityProtocol::plaintext, host_port->host, host_port->port};
 }
 

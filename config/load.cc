@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <array>
 #include <fstream>
 #include <sstream>
 
@@ -15,8 +16,16 @@ enum class Unknown : std::uint8_t { error, warning, error_when_near };
 
 std::string suggestion(const Nearest& nearest) { return nearest.name.empty() ? "" : "; did you mean " + std::string(nearest.name) + "?"; }
 
+/// Keys that Kafka 3.0 dropped, and what says the same today.
+constexpr std::array<std::array<std::string_view, 2>, 4> kDroppedKeys = {{{"port", "listeners=PLAINTEXT://:PORT"},
+                                                                          {"host.name", "listeners=PLAINTEXT://HOST:PORT"},
+                                                                          {"advertised.port", "advertised.listeners=PLAINTEXT://HOST:PORT"},
+                                                                          {"advertised.host.name", "advertised.listeners=PLAINTEXT://HOST:PORT"}}};
+
 /// Names that are spelled wrong in a way of their own.
 std::string spelling_hint(std::string_view key) {
+  for (const auto& [old, today] : kDroppedKeys)
+    if (key == old) return "; Kafka dropped it in 3.0: write " + std::string(today);
   if (key.find(".scram.sha.") != std::string_view::npos) return "; the mechanism is spelled scram-sha-256 or scram-sha-512, with dashes (___ in a variable's name)";
   return suggestion(nearest_broker_property(key));
 }
@@ -29,6 +38,7 @@ class Loader {
     read_file();
     read_environment();
     read_overrides();
+    read_defaults();
     complete();
     apply_kraft_keys(result_.settings, result_.warnings, result_.errors);
     check_keys();
@@ -116,6 +126,19 @@ class Loader {
     }
   }
 
+  void read_defaults() {
+    for (const auto& text : request_.defaults) {
+      const Origin origin{Origin::Kind::command_line, "--default"};
+      const auto equals = text.find('=');
+      if (equals == std::string::npos || equals == 0) {
+        error(origin, text + ": write --default key=value");
+        continue;
+      }
+      const std::string key(trim(std::string_view(text).substr(0, equals)));
+      if (!result_.settings.contains(key)) take(key, text.substr(equals + 1), origin, Unknown::error);
+    }
+  }
+
   /// broker.id and node.id stand for each other (Kafka 3.9 KafkaConfig.populateSynonyms).
   void complete() {
     auto& settings = result_.settings;
@@ -123,10 +146,12 @@ class Loader {
     const auto node = settings.find("node.id");
     if (broker != settings.end() && node == settings.end()) {
       settings["node.id"] = broker->second;
+      copied_id_ = "node.id";
     } else if (broker == settings.end() && node != settings.end()) {
       settings["broker.id"] = node->second;
+      copied_id_ = "broker.id";
     } else if (broker != settings.end() && trim(broker->second.value) != trim(node->second.value)) {
-      warn(node->second.origin, "node.id differs from broker.id (" + broker->second.origin.text + "); broker.id counts");
+      warn(node->second.origin, "node.id=" + node->second.value + " differs from broker.id=" + broker->second.value + " (" + broker->second.origin.text + "); broker.id counts");
       node->second = broker->second;
     }
   }
@@ -134,12 +159,12 @@ class Loader {
   void check_keys() {
     for (const auto& [name, setting] : result_.settings) {
       const auto* def = resolve_broker_property(name);
-      if (def == nullptr) continue;
+      if (def == nullptr || name == copied_id_) continue;
       const auto shown = name + (def->sensitive() ? "" : "=" + setting.value);
       try {
         parse_value(*def, setting.value, name);
       } catch (const ConfigError& problem) {
-        error(setting.origin, problem.what() + quote_hint(setting.value));
+        error(setting.origin, problem.what() + value_hint(setting.value));
         continue;
       }
       if (const auto reason = refusal(*def, setting.value)) {
@@ -150,8 +175,11 @@ class Loader {
     }
   }
 
-  static std::string quote_hint(std::string_view value) {
+  /// What is often wrong with a value; the message before it is Kafka's.
+  static std::string value_hint(std::string_view value) {
     const auto text = trim(value);
+    if (text.empty()) return " (the value is empty: ''; leave the key out for its default)";
+    if (text.find(" #") != std::string_view::npos || text.find("\t#") != std::string_view::npos) return " (comments need their own line)";
     const bool quoted = text.size() > 1 && text.front() == text.back() && (text.front() == '"' || text.front() == '\'');
     return quoted ? " (the quotes are part of the value; leave them out)" : "";
   }
@@ -185,6 +213,7 @@ class Loader {
   }
 
   const LoadRequest& request_;
+  std::string_view copied_id_;  ///< The one of broker.id and node.id that nobody wrote.
   LoadResult result_;
 };
 

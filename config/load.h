@@ -1,4 +1,4 @@
-// Loading the static configuration: defaults, file, environment, --override; what `moldau serve` starts with and `moldau check` validates.
+// Loading the static configuration: defaults, file, environment, --override, and --default for what none of them sets; what `moldau serve` starts with and `moldau check` validates.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +18,7 @@ inline constexpr std::string_view kDefaultConfigFile = "moldau.yaml";
 struct LoadRequest {
   std::optional<std::filesystem::path> config_file;  ///< .yaml, .yml: YAML; anything else: Java properties
   std::vector<std::string> overrides;                ///< `key=value`, in order
+  std::vector<std::string> defaults;                 ///< `key=value`: counts where no other source sets the key
   Environment environment;                           ///< process_environment(); empty: none
   bool use_default_file = true;                      ///< read moldau.yaml of the working directory when no file is named
 };

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "config/metric_handles.h"
+#include "protocol/base/log_writer.h"
 
 namespace moldau::config {
 namespace {
@@ -67,6 +68,7 @@ std::vector<MetricFamilyBase::Registration> register_process_metrics() {
   out.push_back(m.process_virtual_memory.register_callback([](const Emit& emit) { emit({}, proc_number("/proc/self/status", "VmSize:") * 1024); }));
   out.push_back(m.process_open_fds.register_callback([](const Emit& emit) { emit({}, open_descriptors()); }));
   out.push_back(m.process_max_fds.register_callback([](const Emit& emit) { emit({}, max_descriptors()); }));
+  out.push_back(m.log_lines_dropped.register_callback([](const Emit& emit) { emit({}, static_cast<double>(log_lines_dropped())); }));
   const double start = start_seconds();
   out.push_back(m.process_start_time.register_callback([start](const Emit& emit) { emit({}, start); }));
   out.push_back(m.linux_disk_read_bytes.register_callback([](const Emit& emit) { emit({}, proc_number("/proc/self/io", "read_bytes:")); }));

@@ -36,6 +36,15 @@ std::vector<FileEntry> parse_properties(std::string_view text);
 /// Nested or flat YAML to dotted keys; a list becomes comma separated text, a key without a value (null) counts as not there. Throws ConfigError with the line.
 std::vector<FileEntry> parse_yaml(std::string_view text);
 
+/// A top-level key of YAML with the keys below it.
+struct YamlSection {
+  std::string name;  ///< As it stands: dots in it do not divide it.
+  std::vector<FileEntry> entries;
+  int line = 0;
+};
+/// A map of maps; a section may be empty. Throws ConfigError with the line.
+std::vector<YamlSection> parse_yaml_sections(std::string_view text);
+
 using Environment = std::vector<std::pair<std::string, std::string>>;
 /// The process's environment.
 Environment process_environment();

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "config/metadata_version.h"
@@ -29,13 +30,24 @@ std::int64_t parse_integer(const PropertyDef& def, std::string_view text, std::s
   return number;
 }
 
+/// What Java's Double.parseDouble takes: exactly NaN and Infinity, a hexadecimal with an exponent, a type suffix; too much is infinity, too little 0.
 double parse_double(std::string_view text, std::string_view name) {
-  std::string_view digits = text;
-  if (digits.size() > 1 && digits.front() == '+' && digits[1] != '-') digits.remove_prefix(1);
-  double number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) invalid(text, name, "Not a number of type DOUBLE");
-  return number;
+  const auto refuse = [&] { invalid(text, name, "Not a number of type DOUBLE"); };
+  std::string digits(text);
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) digits.erase(0, 1);
+  if (digits == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (digits == "Infinity") return negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+  const bool hex = digits.starts_with("0x") || digits.starts_with("0X");
+  if (!digits.empty() && std::string_view("dDfF").find(digits.back()) != std::string_view::npos && (!hex || digits.find_first_of("pP") != std::string::npos))
+    digits.pop_back();
+  constexpr std::string_view kAlphabet = "0123456789abcdefABCDEFxXpP.+-";
+  if (digits.empty() || digits.find_first_not_of(hex ? kAlphabet : "0123456789.eE+-") != std::string::npos) refuse();
+  if (std::string_view("+-").find(digits.front()) != std::string_view::npos || (hex && digits.find_first_of("pP") == std::string::npos)) refuse();
+  char* end = nullptr;
+  const double number = std::strtod(digits.c_str(), &end);  // the process keeps the C locale
+  if (end != digits.c_str() + digits.size()) refuse();
+  return negative ? -number : number;
 }
 
 bool equal_names(std::string_view a, std::string_view b, bool ignore_case) { return ignore_case ? to_lower(a) == to_lower(b) : a == b; }
@@ -44,8 +56,10 @@ void check_number(const PropertyDef& def, double number, std::string_view text, 
   if (def.also.set) {
     if (number == def.also.value) return;
     if (number < def.min.value || (def.max.set && number > def.max.value))
-      invalid(text, name, "Value must be " + (def.max.set ? "between " + std::string(def.min.text) + " and " + std::string(def.max.text)
-                                                          : "at least " + std::string(def.min.text)) + " or equal to " + std::string(def.also.text));
+      invalid(text, name,
+              "Value must be " +
+                  (def.max.set ? "between " + std::string(def.min.text) + " and " + std::string(def.max.text) : "at least " + std::string(def.min.text)) +
+                  " or equal to " + std::string(def.also.text));
     return;
   }
   if (def.min.set && number < def.min.value) invalid(text, name, "Value must be at least " + std::string(def.min.text));
@@ -70,15 +84,15 @@ bool is_throttled_replica(std::string_view text) {
 void check_text(const PropertyDef& def, std::string_view text, std::string_view name) {
   check_allowed(def, text, name);
   if (def.check == Check::non_empty && text.empty()) invalid(text, name, "String must be non-empty");
-  if (def.check == Check::metadata_version && !is_metadata_version(text))
-    invalid(text, name, "Version " + std::string(text) + " is not a valid version");
+  if (def.check == Check::metadata_version && !is_metadata_version(text)) invalid(text, name, "Version " + std::string(text) + " is not a valid version");
 }
 
 void check_list(const PropertyDef& def, const std::vector<std::string>& list, std::string_view text, std::string_view name) {
   for (const auto& element : list) check_allowed(def, element, name);
-  if (def.check == Check::throttled_replicas && !(list.size() == 1 && list.front() == "*") &&
-      !std::all_of(list.begin(), list.end(), is_throttled_replica))
-    invalid("[" + std::string(text) + "]", name, std::string(name) + " must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...");
+  if (def.check == Check::throttled_replicas && !(list.size() == 1 && list.front() == "*") && !std::all_of(list.begin(), list.end(), is_throttled_replica))
+    invalid(
+        "[" + std::string(text) + "]", name,
+        std::string(name) + " must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...");
 }
 
 }  // namespace
@@ -146,9 +160,7 @@ Value parse_value(const PropertyDef& def, std::string_view text, std::string_vie
       return list;
     }
     case PropertyType::string:
-    case PropertyType::class_name:
-      check_text(def, text, name);
-      return std::string(text);
+    case PropertyType::class_name: check_text(def, text, name); return std::string(text);
     case PropertyType::password: return std::string(text);
   }
   throw ConfigError("unknown type of " + std::string(name));

@@ -40,6 +40,18 @@ void flatten(const YAML::Node& node, const std::string& prefix, std::vector<File
   }
 }
 
+/// A parse error with its line; yaml-cpp's own words for a tab before a key lead nowhere.
+ConfigError parse_error(std::string_view text, const YAML::Exception& error) {
+  int number = 0;
+  for (std::size_t at = 0; at < text.size() && number <= error.mark.line; ++number) {
+    const auto line = text.substr(at, text.find('\n', at) - at);
+    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos)
+      return ConfigError("line " + std::to_string(number + 1) + ": there is a tab before the key; YAML is indented with spaces");
+    at += line.size() + 1;
+  }
+  return ConfigError("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
+}
+
 }  // namespace
 
 std::vector<FileEntry> parse_yaml(std::string_view text) {
@@ -51,7 +63,30 @@ std::vector<FileEntry> parse_yaml(std::string_view text) {
     flatten(root, "", entries);
     return entries;
   } catch (const YAML::Exception& error) {
-    throw ConfigError("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
+    throw parse_error(text, error);
+  }
+}
+
+std::vector<YamlSection> parse_yaml_sections(std::string_view text) {
+  try {
+    std::vector<YamlSection> sections;
+    const auto root = YAML::Load(std::string(text));
+    if (root.IsNull()) return sections;
+    if (!root.IsMap()) throw ConfigError("line 1: expected names with keys and values below them");
+    for (const auto& entry : root) {
+      if (!entry.first.IsScalar()) complain(entry.first, "a name must be plain text");
+      YamlSection section{entry.first.Scalar(), {}, line_of(entry.first)};
+      for (const auto& earlier : sections)
+        if (earlier.name == section.name) complain(entry.first, section.name + " is there twice, first in line " + std::to_string(earlier.line));
+      if (entry.second.IsMap())
+        flatten(entry.second, "", section.entries);
+      else if (!entry.second.IsNull())
+        complain(entry.second, section.name + " needs keys and values below it");
+      sections.push_back(std::move(section));
+    }
+    return sections;
+  } catch (const YAML::Exception& error) {
+    throw parse_error(text, error);
   }
 }
 

@@ -4,6 +4,7 @@
 // not accepting), replica manager, registration, controller, coordinators, then accepting and HTTP.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "config/load.h"
@@ -11,19 +12,26 @@
 
 namespace moldau::server {
 
+struct Platform;
+struct Services;
+
 class Broker {
  public:
   /// REQUIRES: loaded.ok().
   explicit Broker(const config::LoadResult& loaded);
+  Broker(const config::LoadResult& loaded, Platform platform);
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  /// Blocking. Error: one line that says what to change; call stop() then too.
-  Status start();
+  /// Blocking. Error: one line that says what to change; call stop() then too. When `stop_asked` (any thread, stays true) says so, the start ends early with an
+  /// error, be it in the middle of a recovery.
+  Status start(const std::function<bool()>& stop_asked = {});
   /// Stops what was started: no new connections, requests in flight are answered, groups and controller stop, logs are flushed and closed,
   /// the clean-shutdown marker is written. Blocking; idempotent.
   void stop();
+  /// What the handlers see, for checks from outside. REQUIRES: start() returned without an error, stop() was not called.
+  [[nodiscard]] const Services& services() const noexcept;
 
  private:
   struct Parts;

@@ -4,7 +4,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <string>
+
+#include <boost/asio/ip/address.hpp>
+
+#include "protocol/base/log.h"
 
 namespace moldau::server {
 namespace {
@@ -24,6 +29,24 @@ std::string host_name() {
   return full;
 }
 
+/// Every address of a host, as the network names peers; a name is looked up (blocking), as Kafka does with max.connections.per.ip.overrides.
+std::vector<std::string> addresses_of(std::string host) {
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code error;
+  if (const auto literal = boost::asio::ip::make_address(host, error); !error) return {literal.to_string()};
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
+  std::vector<std::string> addresses;
+  for (const auto* at = found; at != nullptr; at = at->ai_next) {
+    std::array<char, NI_MAXHOST> text{};
+    if (::getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0) addresses.emplace_back(text.data());
+  }
+  ::freeaddrinfo(found);
+  return addresses;
+}
+
 }  // namespace
 
 storage::LogManagerConfig make_log_manager_config(const config::BrokerConfig& config) {
@@ -41,6 +64,17 @@ storage::LogManagerConfig make_log_manager_config(const config::BrokerConfig& co
   return made;
 }
 
+storage::CleanerConfig make_cleaner_config(const config::BrokerConfig& config) {
+  storage::CleanerConfig made;
+  made.threads = config.log_cleaner_threads;
+  made.dedupe_buffer_bytes = config.log_cleaner_dedupe_buffer_size;
+  made.load_factor = config.log_cleaner_io_buffer_load_factor;
+  made.io_buffer_bytes = config.log_cleaner_io_buffer_size;
+  made.max_io_bytes_per_second = config.log_cleaner_io_max_bytes_per_second;
+  made.backoff_ms = config.log_cleaner_backoff_ms;
+  return made;
+}
+
 SocketServerConfig make_socket_server_config(const config::BrokerConfig& config) {
   SocketServerConfig made;
   made.limits.max_request_bytes = config.socket_request_max_bytes;
@@ -54,14 +88,35 @@ ConnectionQuotaConfig make_connection_quota_config(const config::BrokerConfig& c
   ConnectionQuotaConfig made;
   made.max_connections = config.max_connections;
   made.max_connections_per_ip = config.max_connections_per_ip;
-  made.per_ip_overrides = {config.max_connections_overrides.begin(), config.max_connections_overrides.end()};
+  made.creation_rate = config.max_connection_creation_rate;
+  made.inter_broker_listener = config.inter_broker_listener;
+  made.windows = {config.quota_window_num, std::chrono::seconds(config.quota_window_size_seconds)};
+  for (const auto& [host, limit] : config.max_connections_overrides) {
+    const auto addresses = addresses_of(host);
+    if (addresses.empty()) MOLDAU_LOG(config, warn, "max.connections.per.ip.overrides: {} has no address and is passed over", host);
+    for (const auto& address : addresses) made.per_ip_overrides[address] = limit;
+  }
+  for (const auto& endpoint : config.endpoints) {
+    // What a listener does not set itself it has from the broker (Kafka 3.9 valuesWithPrefixOverride).
+    auto& limits = made.listeners[endpoint.listener_name];
+    limits.max_connections = config.listener_max_connections(endpoint.listener_name).value_or(config.max_connections);
+    limits.creation_rate = config.listener_max_connection_creation_rate(endpoint.listener_name).value_or(config.max_connection_creation_rate);
+  }
   return made;
 }
 
 std::vector<ListenerConfig> make_listener_configs(const config::BrokerConfig& config) {
   std::vector<ListenerConfig> made;
-  for (const auto& endpoint : config.endpoints)
-    made.push_back({endpoint.listener_name, std::string(config::to_string(endpoint.security_protocol)), endpoint.host, static_cast<std::uint16_t>(endpoint.port)});
+  for (const auto& endpoint : config.endpoints) {
+    ListenerConfig listener;
+    listener.name = endpoint.listener_name;
+    listener.security_protocol = config::to_string(endpoint.security_protocol);
+    listener.host = endpoint.host;
+    listener.port = static_cast<std::uint16_t>(endpoint.port);
+    listener.send_buffer_bytes = config.send_buffer_bytes;
+    listener.receive_buffer_bytes = config.receive_buffer_bytes;
+    made.push_back(std::move(listener));
+  }
   return made;
 }
 

@@ -9,11 +9,13 @@
 #include "replication/metadata/metadata_image.h"
 #include "server/network/connection_quotas.h"
 #include "server/network/socket_server.h"
+#include "storage/cleaner/cleaner_config.h"
 #include "storage/log/log_manager.h"
 
 namespace moldau::server {
 
 storage::LogManagerConfig make_log_manager_config(const config::BrokerConfig& config);
+storage::CleanerConfig make_cleaner_config(const config::BrokerConfig& config);
 SocketServerConfig make_socket_server_config(const config::BrokerConfig& config);
 ConnectionQuotaConfig make_connection_quota_config(const config::BrokerConfig& config);
 std::vector<ListenerConfig> make_listener_configs(const config::BrokerConfig& config);

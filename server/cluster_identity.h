@@ -21,7 +21,8 @@ struct ClusterIdentity {
   std::string cluster_id;
 };
 
-/// Makes the cluster's standing nodes too. INCONSISTENT_CLUSTER_ID or INVALID_CONFIG with a line that says what to change.
+/// `store` is this broker's alone. Without meta.properties the id is the one under which the store has partitions. Makes the cluster's standing nodes too.
+/// INCONSISTENT_CLUSTER_ID or INVALID_CONFIG with a line that says what to change.
 Awaitable<Result<ClusterIdentity>> settle_identity(replication::MetadataStore& store, config::BrokerConfigPtr config, storage::BrokerIdentity found, Random& random);
 
 }  // namespace moldau::server

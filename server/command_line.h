@@ -1,6 +1,8 @@
 // The command line of `moldau`: which command, and what to load.
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -9,13 +11,17 @@
 
 namespace moldau::server {
 
-enum class Command { serve, check, help, version };
+enum class Command { serve, check, takeover, dump_log, help, version };
 
 struct CommandLine {
   Command command = Command::serve;
   config::LoadRequest load;
+  std::vector<std::string> tool_words;  ///< dump_log: its arguments, which the tool parses itself.
   bool json = false;  ///< check: print as JSON.
   bool all = false;   ///< check: every key, not only those that were set.
+  bool dry_run = false;                                ///< takeover: show what it would do.
+  bool keep_leader_epochs = false;                     ///< takeover: lead in the highest epochs seen, not above them.
+  std::optional<std::filesystem::path> topic_configs;  ///< takeover: a file with topic overrides.
 };
 
 /// Parses the words behind the program's name. The text is what is wrong with them.

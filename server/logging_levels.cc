@@ -1,5 +1,6 @@
 #include "server/logging_levels.h"
 
+#include "config/value.h"
 #include "protocol/base/log.h"
 
 namespace moldau::server {
@@ -21,10 +22,11 @@ bool set_one(std::string_view category, std::string_view level) {
 
 std::vector<std::string> apply_logging_levels(const std::vector<std::string>& levels) {
   std::vector<std::string> wrong;
-  for (const std::string& entry : levels) {
+  for (const std::string& given : levels) {
+    const auto entry = config::to_lower(given);
     const auto colon = entry.find(':');
     const bool known = colon == std::string::npos ? set_all(entry) : set_one(std::string_view(entry).substr(0, colon), std::string_view(entry).substr(colon + 1));
-    if (!known) wrong.push_back("logging.level: '" + entry + "' is not understood; it is LEVEL or CATEGORY:LEVEL, as in info,storage:debug");
+    if (!known) wrong.push_back("logging.level: '" + given + "' is not understood; it is LEVEL or CATEGORY:LEVEL, as in info,storage:debug");
   }
   return wrong;
 }

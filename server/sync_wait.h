@@ -7,13 +7,14 @@
 #include <utility>
 
 #include "protocol/base/async.h"
+#include "protocol/base/virtual_time.h"
 
 namespace moldau::server {
 
-/// REQUIRES: the executor's threads run, and the caller is none of them. Exceptions pass on.
+/// REQUIRES: the executor's threads run, and the caller is none of them (in the simulator: it is the only one). Exceptions pass on.
 template <class T>
 T sync_wait(Executor executor, Awaitable<T> work) {
-  return boost::asio::co_spawn(std::move(executor), std::move(work), boost::asio::use_future).get();
+  return block_for(boost::asio::co_spawn(std::move(executor), std::move(work), boost::asio::use_future));
 }
 
 }  // namespace moldau::server

@@ -28,14 +28,20 @@ def read(folder):
     return rows
 
 
-def check_property(row):
+def check_columns(row, required, known):
+    """Where the row stands, for messages; fails when a column is missing or unknown."""
     where = f"{row['file']}.toml [{row['member']}]"
-    for column in ("name", "type", "importance", "doc"):
+    for column in required:
         if column not in row:
             fail(f"{where} has no {column}")
-    unknown = set(row) - PROPERTY_COLUMNS - {"member", "file"}
+    unknown = set(row) - known - {"member", "file"}
     if unknown:
         fail(f"{where}: unknown column {', '.join(sorted(unknown))}")
+    return where
+
+
+def check_property(row):
+    where = check_columns(row, ("name", "type", "importance", "doc"), PROPERTY_COLUMNS)
     if row["type"] not in TYPES:
         fail(f"{where}: unknown type {row['type']}")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", row["member"]):
@@ -77,13 +83,7 @@ def properties():
 def metrics():
     rows = read("metrics")
     for row in rows:
-        where = f"{row['file']}.toml [{row['member']}]"
-        for column in ("name", "kind", "doc"):
-            if column not in row:
-                fail(f"{where} has no {column}")
-        unknown = set(row) - METRIC_COLUMNS - {"member", "file"}
-        if unknown:
-            fail(f"{where}: unknown column {', '.join(sorted(unknown))}")
+        where = check_columns(row, ("name", "kind", "doc"), METRIC_COLUMNS)
         if row["kind"] not in METRIC_KINDS:
             fail(f"{where}: unknown kind {row['kind']}")
     members = [r["member"] for r in rows]

@@ -10,6 +10,9 @@
 
 namespace moldau {
 
+/// How a line looks: time, level, the message escaped to one line (log_text.h), category.
+std::unique_ptr<spdlog::formatter> make_log_formatter();
+
 /// One logger a subsystem. Names show in each line and are the names of broker loggers.
 enum class LogCategory { server, network, request, security, group, transaction, controller, replica, metadata, storage, cleaner, config, http, count_ };
 

@@ -10,6 +10,7 @@
 #include <new>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace moldau {
 
@@ -75,6 +76,36 @@ class Resumption {
 
   alignas(std::max_align_t) std::byte storage_[kSize];
   const Ops* ops_ = nullptr;
+};
+
+/// Coroutines to resume once the locks are gone. Small batches stay off the heap.
+class ResumeBatch {
+ public:
+  ResumeBatch() = default;
+  ResumeBatch(const ResumeBatch&) = delete;
+  ResumeBatch& operator=(const ResumeBatch&) = delete;
+  /// Posts what is left.
+  ~ResumeBatch() { post_all(); }
+  void add(Resumption&& resumption) {
+    if (!resumption) return;
+    if (count_ < kInline) {
+      inline_[count_++] = std::move(resumption);
+    } else {
+      more_.push_back(std::move(resumption));
+    }
+  }
+  void post_all() {
+    for (std::size_t i = 0; i < count_; ++i) inline_[i].post();
+    count_ = 0;
+    for (auto& r : more_) r.post();
+    more_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kInline = 4;
+  Resumption inline_[kInline];
+  std::size_t count_ = 0;
+  std::vector<Resumption> more_;
 };
 
 }  // namespace moldau

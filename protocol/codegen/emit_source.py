@@ -81,34 +81,41 @@ class Emitter:
             return f"r.read({f.name}, {flex}, {nullable});"
         return f"r.read({f.name}, {flex});"
 
-    def decode(self, owner, fields, within):
+    def sequence(self, fields, within, plain, no_tags, tags):
+        """The plain fields by `plain(field, versions)`, then, where flexible, the tagged ones: `no_tags`, or what `tags(body, fields)` adds."""
         body = Body()
         for f, guard, here in self.plain(fields, within):
-            body.add(self.read(f, here), guard)
+            body.add(plain(f, here), guard)
         guard = condition(self.m.flexible, within)
-        if guard is not False:
-            tagged = self.tagged(fields, within)
-            if not tagged:
-                body.add("r.skip_tags();", guard)
-            else:
-                body.add("{" if guard is None else f"if ({guard}) {{")
-                body.add("for (std::uint32_t n = r.tag_count(); n > 0 && r.ok(); --n) {", depth=1)
-                body.add("const Reader::Tag t = r.tag();", depth=2)
-                body.add("switch (t.tag) {", depth=2)
-                for f in tagged:
-                    here = f.tagged & within
-                    body.add(f"case {f.tag}:", depth=3)
-                    g = condition(f.tagged, within & self.m.flexible)
-                    body.add(self.read(f, here, True), g, depth=4)
-                    if g:
-                        body.add("else r.skip(t.size);", depth=4)
-                    body.add("break;", depth=4)
-                body.add("default: r.skip(t.size);", depth=3)
-                body.add("}", depth=2)
-                body.add("r.end_tag(t);", depth=2)
-                body.add("}", depth=1)
-                body.add("}")
+        tagged = self.tagged(fields, within)
+        if guard is False:
+            return body
+        if not tagged:
+            body.add(no_tags, guard)
+            return body
+        body.add("{" if guard is None else f"if ({guard}) {{")
+        tags(body, tagged)
+        body.add("}")
         return body
+
+    def decode(self, fields, within):
+        def tags(body, tagged):
+            body.add("for (std::uint32_t n = r.tag_count(); n > 0 && r.ok(); --n) {", depth=1)
+            body.add("const Reader::Tag t = r.tag();", depth=2)
+            body.add("switch (t.tag) {", depth=2)
+            for f in tagged:
+                body.add(f"case {f.tag}:", depth=3)
+                guard = condition(f.tagged, within & self.m.flexible)
+                body.add(self.read(f, f.tagged & within, True), guard, depth=4)
+                if guard:
+                    body.add("else r.skip(t.size);", depth=4)
+                body.add("break;", depth=4)
+            body.add("default: r.skip(t.size);", depth=3)
+            body.add("}", depth=2)
+            body.add("r.end_tag(t);", depth=2)
+            body.add("}", depth=1)
+
+        return self.sequence(fields, within, self.read, "r.skip_tags();", tags)
 
     # --- encode and measure
 
@@ -120,42 +127,28 @@ class Emitter:
         return always if nullable == "false" else f"{{ if ({nullable}) {{ {maybe} }} else {always} }}"
 
     def write(self, f, here, tagged=False):
-        flex, nullable = self.flex(f, here), flag(f.nullable, here)
-        if f.array:
-            extra = f", {nullable}" if optional(f) else ""
-            if is_struct(f):
-                return f"write_structs(w, {f.name}, {flex}{extra}, v);"
-            return f"write_array(w, {f.name}, {flex}{extra});"
-        if is_struct(f):
-            if optional(f):
-                absent = 0 if tagged else -1
-                always = f"{f.name}.value_or({f.type}{{}}).encode(w, v);"
-                maybe = f"w.write(static_cast<std::int8_t>({f.name} ? 1 : {absent})); if ({f.name}) {f.name}->encode(w, v);"
-                return self.by_nullable(nullable, always, maybe)
-            return f"{f.name}.encode(w, v);"
-        if f.type in FIXED:
-            return f"w.write({f.name});"
-        call = "string" if f.type in STRINGS else "blob" if f.type == "bytes" else "records"
-        extra = f", {nullable}" if optional(f) or f.type == "records" else ""
-        return f"w.{call}({f.name}, {flex}{extra});"
+        return self.value(f, here, "w", False, 0 if tagged else -1)
 
-    def size(self, f, here, s="s"):
+    def size(self, f, here, sizer="s"):
+        return self.value(f, here, sizer, True)
+
+    def value(self, f, here, to, measuring, absent=-1):
+        """Writes a field to the Writer `to`, or measures it with the Sizer `to`; `absent` marks a struct that is null."""
         flex, nullable = self.flex(f, here), flag(f.nullable, here)
+        verb, method = ("measure", "measure") if measuring else ("write", "encode")
         if f.array:
-            if is_struct(f):
-                return f"measure_structs({s}, {f.name}, {flex}, v);"
-            return f"measure_array({s}, {f.name}, {flex});"
+            extra = f", {nullable}" if optional(f) and not measuring else ""
+            return f"{verb}_structs({to}, {f.name}, {flex}{extra}, v);" if is_struct(f) else f"{verb}_array({to}, {f.name}, {flex}{extra});"
         if is_struct(f):
-            if optional(f):
-                always = f"{f.name}.value_or({f.type}{{}}).measure({s}, v);"
-                maybe = f"{s}.fixed(1); if ({f.name}) {f.name}->measure({s}, v);"
-                return self.by_nullable(nullable, always, maybe)
-            return f"{f.name}.measure({s}, v);"
+            if not optional(f):
+                return f"{f.name}.{method}({to}, v);"
+            mark = "fixed(1)" if measuring else f"write(static_cast<std::int8_t>({f.name} ? 1 : {absent}))"
+            return self.by_nullable(nullable, f"{f.name}.value_or({f.type}{{}}).{method}({to}, v);", f"{to}.{mark}; if ({f.name}) {f.name}->{method}({to}, v);")
         if f.type in FIXED:
-            return f"{s}.fixed({FIXED[f.type][1]});"
+            return f"{to}.fixed({FIXED[f.type][1]});" if measuring else f"{to}.write({f.name});"
         call = "string" if f.type in STRINGS else "blob" if f.type == "bytes" else "records"
         extra = f", {nullable}" if optional(f) or f.type == "records" else ""
-        return f"{s}.{call}({f.name}, {flex}{extra});"
+        return f"{to}.{call}({f.name}, {flex}{extra});"
 
     def present(self, f, within):
         """Condition for a tagged field to be written."""
@@ -164,52 +157,31 @@ class Emitter:
         return f"{g} && ({test})" if g else test
 
     def encode(self, fields, within):
-        body = Body()
-        for f, guard, here in self.plain(fields, within):
-            body.add(self.write(f, here), guard)
-        guard = condition(self.m.flexible, within)
-        if guard is not False:
-            tagged = self.tagged(fields, within)
-            if not tagged:
-                body.add("w.uvarint(0);", guard)
-            else:
-                body.add("{" if guard is None else f"if ({guard}) {{")
-                body.add("std::uint32_t n = 0;", depth=1)
-                for f in tagged:
-                    body.add("++n;", self.present(f, within), depth=1)
-                body.add("w.uvarint(n);", depth=1)
-                for f in tagged:
-                    body.add("{", self.present(f, within), depth=1)
-                    body.add("Sizer t;", depth=2)
-                    body.add(self.size(f, f.tagged & within, "t"), depth=2)
-                    body.add(f"w.tag({f.tag}, t);", depth=2)
-                    body.add(self.write(f, f.tagged & within, True), depth=2)
-                    body.add("}", depth=1)
-                body.add("}")
-        return body
+        def tags(body, tagged):
+            body.add("std::uint32_t n = 0;", depth=1)
+            for f in tagged:
+                body.add("++n;", self.present(f, within), depth=1)
+            body.add("w.uvarint(n);", depth=1)
+            for f in tagged:
+                self.tag(body, f, within, f"w.tag({f.tag}, t);", self.write(f, f.tagged & within, True))
+
+        return self.sequence(fields, within, self.write, "w.uvarint(0);", tags)
 
     def measure(self, fields, within):
-        body = Body()
-        for f, guard, here in self.plain(fields, within):
-            body.add(self.size(f, here), guard)
-        guard = condition(self.m.flexible, within)
-        if guard is not False:
-            tagged = self.tagged(fields, within)
-            if not tagged:
-                body.add("s.fixed(1);", guard)
-            else:
-                body.add("{" if guard is None else f"if ({guard}) {{")
-                body.add("std::uint32_t n = 0;", depth=1)
-                for f in tagged:
-                    body.add("{", self.present(f, within), depth=1)
-                    body.add("Sizer t;", depth=2)
-                    body.add(self.size(f, f.tagged & within, "t"), depth=2)
-                    body.add(f"s.tagged({f.tag}, t);", depth=2)
-                    body.add("++n;", depth=2)
-                    body.add("}", depth=1)
-                body.add("s.fixed(uvarint_size(n));", depth=1)
-                body.add("}")
-        return body
+        def tags(body, tagged):
+            body.add("std::uint32_t n = 0;", depth=1)
+            for f in tagged:
+                self.tag(body, f, within, f"s.tagged({f.tag}, t);", "++n;")
+            body.add("s.fixed(uvarint_size(n));", depth=1)
+
+        return self.sequence(fields, within, self.size, "s.fixed(1);", tags)
+
+    def tag(self, body, f, within, *statements):
+        """A block for a tagged field that is there: `t` has measured it."""
+        body.add("{", self.present(f, within), depth=1)
+        for line in ("Sizer t;", self.size(f, f.tagged & within, "t"), *statements):
+            body.add(line, depth=2)
+        body.add("}", depth=1)
 
     # --- checks
 
@@ -273,7 +245,7 @@ class Emitter:
         for s in m.structs.values():
             q = f"{m.name}::{s.name}"
             v = ("v", "std::int16_t v")
-            out += function(f"void {q}::decode(Reader& r, std::int16_t v, Arena& arena)", self.decode(s.name, s.fields, s.versions),
+            out += function(f"void {q}::decode(Reader& r, std::int16_t v, Arena& arena)", self.decode(s.fields, s.versions),
                             [("r", "Reader& r"), v, ("arena", "Arena& arena")])
             out += function(f"void {q}::encode(Writer& w, std::int16_t v) const", self.encode(s.fields, s.versions), [("w", "Writer& w"), v])
             out += function(f"void {q}::measure(Sizer& s, std::int16_t v) const", self.measure(s.fields, s.versions), [("s", "Sizer& s"), v])
@@ -282,7 +254,7 @@ class Emitter:
             if any(f.type == "bytes" for f in s.fields):
                 out += self.equals(q, s.fields)
         n = m.name
-        decode = self.decode(n, m.fields, m.versions)
+        decode = self.decode(m.fields, m.versions)
         out += function(f"::moldau::Status {n}::decode(Reader& r, std::int16_t v, Arena& arena)", self.top_decode(n, decode), [("arena", "Arena& arena")])
         v = ("v", "std::int16_t v")
         out += function(f"void {n}::encode(Writer& w, std::int16_t v) const", self.encode(m.fields, m.versions), [("w", "Writer& w"), v])

@@ -79,7 +79,7 @@ std::optional<AnyBatch> BatchCursor::next() {
   const Bytes rest = data_.subspan(position_);
   auto prefix = parse_batch_prefix(rest);
   if (!prefix) {
-    error_ = std::move(prefix.error());
+    error_ = prefix.error();
     return std::nullopt;
   }
   if (prefix->size_in_bytes > rest.size()) return std::nullopt;

@@ -1,5 +1,6 @@
-// The loggers of this broker as DescribeConfigs and IncrementalAlterConfigs see them (KIP-412; Kafka 3.9 LoggingController): our log categories, and `root`,
-// which stands for all of them.
+// The loggers of this broker as DescribeConfigs and IncrementalAlterConfigs see them (KIP-412; Kafka 3.9 LoggingController): our log categories, the well known
+// loggers of Apache Kafka, each of which stands for the categories that log here what it logs there, and `root`, which stands for all.
+// DIFFERS: loggers that share a category have one level; the last change wins.
 #pragma once
 
 #include <optional>

@@ -1,11 +1,6 @@
 #include "replication/admin/config_admin.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
@@ -14,7 +9,9 @@
 #include <future>
 
 #include "config/topic_config.h"
+#include "protocol/base/event.h"
 #include "protocol/base/log.h"
+#include "protocol/base/virtual_time.h"
 #include "replication/admin/broker_loggers.h"
 #include "replication/admin/topic_names.h"
 #include "replication/controller/cluster_membership.h"
@@ -26,13 +23,14 @@ namespace asio = boost::asio;
 
 constexpr std::int64_t kChangeLifeMs = 15 * 60 * 1000;
 constexpr Millis kApplyWait{5000};
+constexpr Millis kStopWait{10'000};
 
 Error to_error(const config::SettingsError& e, const std::string& prefix) {
   const auto code = e.kind == config::SettingsError::Kind::invalid_request ? ErrorCode::invalid_request : ErrorCode::invalid_config;
   return Error(code, e.bad_value ? prefix + e.message : e.message);
 }
 
-Error store_error(StoreError error) { return Error(ErrorCode::unknown_server_error, fmt::format("metadata store: {}", to_string(error))); }
+Error store_error(StoreError error) { return Error(error_code(error), fmt::format("metadata store: {}", to_string(error))); }
 
 config::Settings to_settings(const znodes::EntityConfig& config) { return {config.begin(), config.end()}; }
 
@@ -54,13 +52,15 @@ std::string to_string(const ConfigResource& resource) { return fmt::format("Conf
 
 /// Who waits for the notification with this number to be applied here.
 struct ConfigAdmin::Waiter {
-  Waiter(Executor e, std::int64_t n) : executor(e), timer(std::move(e)), number(n) {}
-  Executor executor;
-  asio::steady_timer timer;
-  std::int64_t number;
+  explicit Waiter(std::int64_t n) : number(n) {}
+  const std::int64_t number;
+  Event applied;
 };
 
 std::shared_ptr<ConfigAdmin> ConfigAdmin::make(ConfigAdminDeps deps) { return std::shared_ptr<ConfigAdmin>(new ConfigAdmin(std::move(deps))); }
+
+ConfigAdmin::ConfigAdmin(ConfigAdminDeps deps)
+    : deps_(std::move(deps)), defaults_(std::make_shared<const config::LogConfig>(deps_.config.current()->log_defaults)) {}
 
 ConfigAdmin::~ConfigAdmin() { deps_.store.remove_listener(this); }
 
@@ -130,11 +130,18 @@ bool ConfigAdmin::next_round() {
   return true;
 }
 
-void ConfigAdmin::stop() {
-  deps_.store.remove_listener(this);
-  registration_.reset();
+void ConfigAdmin::begin_stop() {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
+  for (const auto& waiter : waiters_) waiter->applied.set();
+}
+
+Awaitable<void> ConfigAdmin::stop() {
+  deps_.store.remove_listener(this);
+  registration_.reset();
+  begin_stop();
+  const bool ended = co_await tasks_.join(kStopWait);
+  if (!ended) MOLDAU_LOG(config, warn, "a configuration change is still being applied; stopping all the same");
 }
 
 // ---- configuration of topics ----
@@ -150,52 +157,66 @@ std::shared_ptr<const config::LogConfig> ConfigAdmin::default_log_config() const
   return defaults_;
 }
 
-std::shared_ptr<const config::LogConfig> ConfigAdmin::log_config(std::string_view topic) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto made = effective_.find(topic); made != effective_.end()) return made->second;
-    if (const auto known = topics_.find(topic); known != topics_.end() && known->second.empty()) return defaults_;
-  }
-  config::Settings settings;
-  bool known = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto it = topics_.find(topic); it != topics_.end()) {
-      settings = it->second;
-      known = true;
-    }
-  }
-  if (!known) {
-    // Made by another broker, without a notification: its node says it.
-    std::promise<std::string> promise;
-    auto read = promise.get_future();
-    std::vector<StoreOp> ops;
-    ops.push_back(StoreOp::get(znodes::config_path("topics/" + std::string(topic))));
-    deps_.store.submit(std::move(ops), [&promise](std::vector<StoreResponse> answers) { promise.set_value(std::move(answers[0].data)); });
-    const auto parsed = znodes::decode_config(read.get());
-    if (parsed) settings = to_settings(*parsed);
-  }
-  std::shared_ptr<const config::LogConfig> made;
-  try {
-    made = settings.empty() ? default_log_config() : std::make_shared<const config::LogConfig>(config::make_log_config(*deps_.config.current(), settings));
-  } catch (const config::ConfigError& e) {
-    MOLDAU_LOG(config, err, "configuration of topic {} is not understood, the defaults are used: {}", topic, e.what());
-    made = default_log_config();
-  }
+ConfigAdmin::Known ConfigAdmin::look_up(std::string_view topic) const {
   const std::lock_guard lock(mutex_);
-  topics_.emplace(std::string(topic), settings);
-  if (!settings.empty()) effective_.insert_or_assign(std::string(topic), made);
+  Known known;
+  known.revision = revision_;
+  if (const auto made = effective_.find(topic); made != effective_.end()) {
+    known.effective = made->second;
+  } else if (const auto own = topics_.find(topic); own != topics_.end()) {
+    known.settings = own->second;
+    if (own->second.empty()) known.effective = defaults_;
+  }
+  return known;
+}
+
+config::Settings ConfigAdmin::read_topic(std::string_view topic) const {
+  // Made by another broker, without a notification: its node says it.
+  std::promise<std::string> promise;
+  auto read = promise.get_future();
+  std::vector<StoreOp> ops;
+  ops.push_back(StoreOp::get(znodes::config_path("topics/" + std::string(topic))));
+  deps_.store.submit(std::move(ops), [&promise](std::vector<StoreResponse> answers) { promise.set_value(std::move(answers[0].data)); });
+  const auto parsed = znodes::decode_config(block_for(std::move(read)));
+  return parsed ? to_settings(*parsed) : config::Settings();
+}
+
+std::shared_ptr<const config::LogConfig> ConfigAdmin::keep(std::string_view topic, const config::Settings& settings, std::shared_ptr<const config::LogConfig> made,
+                                                           std::uint64_t revision) {
+  const std::lock_guard lock(mutex_);
+  if (revision_ != revision) return nullptr;
+  topics_.insert_or_assign(std::string(topic), settings);
+  if (settings.empty()) return defaults_;
+  effective_.insert_or_assign(std::string(topic), made);
   return made;
+}
+
+std::shared_ptr<const config::LogConfig> ConfigAdmin::log_config(std::string_view topic) {
+  for (;;) {
+    const Known known = look_up(topic);
+    if (known.effective) return known.effective;
+    const config::Settings settings = known.settings ? *known.settings : read_topic(topic);
+    auto made = default_log_config();
+    try {
+      if (!settings.empty()) made = std::make_shared<const config::LogConfig>(config::make_log_config(*deps_.config.current(), settings));
+    } catch (const config::ConfigError& e) {
+      MOLDAU_LOG(config, err, "configuration of topic {} is not understood, the defaults are used: {}", topic, e.what());
+    }
+    // A change that came since the look-up is newer than what was made: look again.
+    if (auto kept = keep(topic, settings, std::move(made), known.revision)) return kept;
+  }
 }
 
 void ConfigAdmin::put_topic(const std::string& topic, config::Settings settings) {
   const std::lock_guard lock(mutex_);
+  ++revision_;
   effective_.erase(topic);
   topics_.insert_or_assign(topic, std::move(settings));
 }
 
 void ConfigAdmin::forget_topic(std::string_view topic) {
   const std::lock_guard lock(mutex_);
+  ++revision_;
   if (const auto it = topics_.find(topic); it != topics_.end()) topics_.erase(it);
   if (const auto it = effective_.find(topic); it != effective_.end()) effective_.erase(it);
 }
@@ -206,6 +227,7 @@ void ConfigAdmin::rebuild_defaults() {
   std::map<std::string, std::shared_ptr<const config::LogConfig>, std::less<>> changed;
   {
     const std::lock_guard lock(mutex_);
+    ++revision_;
     defaults_ = defaults;
     for (auto& [topic, effective] : effective_) {
       try {
@@ -289,6 +311,23 @@ Result<std::vector<config::ConfigEntry>> ConfigAdmin::describe(const ConfigResou
 
 // ---- changes ----
 
+namespace {
+
+Error unknown_type(ConfigResourceType type) {
+  return Error(ErrorCode::invalid_request, fmt::format("Unknown resource type {}", static_cast<int>(type)));
+}
+
+/// DIFFERS: Apache Kafka answers UNKNOWN_SERVER_ERROR without a message; the same for APPEND and SUBTRACT of an unknown key.
+Status check_operations(std::span<const config::Alteration> ops) {
+  for (const auto& op : ops) {
+    const int number = static_cast<int>(op.operation);
+    if (number < 0 || number > 3) return Error(ErrorCode::invalid_request, fmt::format("Unknown operation {} for key {}", number, op.name));
+  }
+  return {};
+}
+
+}  // namespace
+
 Awaitable<Status> ConfigAdmin::alter(ConfigResource resource, std::vector<std::pair<std::string, std::optional<std::string>>> entries, bool validate_only) {
   config::Settings settings;
   std::string nulls;
@@ -304,8 +343,11 @@ Awaitable<Status> ConfigAdmin::alter(ConfigResource resource, std::vector<std::p
       if (!resource.name.empty())
         if (auto s = check_own_id(resource.name); !s) co_return s;
       co_return co_await alter_broker(std::move(resource.name), std::move(settings), validate_only);
-    case ConfigResourceType::unknown: co_return Error(ErrorCode::invalid_request, "Unknown resource type 0");
-    default: co_return Error(ErrorCode::invalid_request, fmt::format("AlterConfigs is only supported for topics and brokers, but resource type is {}", to_string(resource.type)));
+    case ConfigResourceType::broker_logger:
+    case ConfigResourceType::client_metrics:
+    case ConfigResourceType::group:
+      co_return Error(ErrorCode::invalid_request, fmt::format("AlterConfigs is only supported for topics and brokers, but resource type is {}", to_string(resource.type)));
+    default: co_return unknown_type(resource.type);
   }
 }
 
@@ -318,17 +360,23 @@ Awaitable<Status> ConfigAdmin::incremental_alter(ConfigResource resource, std::v
   }
   if (!nulls.empty()) co_return Error(ErrorCode::invalid_request, "Null value not supported for : " + nulls);
   if (resource.type == ConfigResourceType::broker_logger) co_return alter_loggers(resource.name, ops, validate_only);
-  if (resource.type == ConfigResourceType::unknown) co_return Error(ErrorCode::invalid_request, "Unknown resource type 0");
   const bool topic = resource.type == ConfigResourceType::topic;
-  if (!topic && resource.type != ConfigResourceType::broker)
+  if (resource.type == ConfigResourceType::client_metrics || resource.type == ConfigResourceType::group)
     co_return Error(ErrorCode::invalid_request, fmt::format("AlterConfigs is only supported for topics and brokers, but resource type is {}", to_string(resource.type)));
+  if (!topic && resource.type != ConfigResourceType::broker) co_return unknown_type(resource.type);
   if (!topic && !resource.name.empty())
     if (auto s = check_own_id(resource.name); !s) co_return s;
+  if (topic && resource.name.empty()) co_return Error(ErrorCode::invalid_request, "Default topic resources are not allowed.");
+  if (auto s = check_operations(ops); !s) co_return s;
 
   const auto entity = topic ? "topics/" + resource.name : "brokers/" + (resource.name.empty() ? std::string(znodes::kDefaultEntity) : resource.name);
-  auto current = co_await read_entity_config(deps_.store, entity);
-  if (!current) co_return current.error();
-  auto altered = config::alter_settings(topic ? config::ResourceKind::topic : config::ResourceKind::broker, to_settings(*current), ops);
+  config::Settings before;
+  if (!topic || deps_.metadata.contains(resource.name)) {  // a name that is no topic's may be no path either
+    auto current = co_await read_entity_config(deps_.store, entity);
+    if (!current) co_return current.error();
+    before = to_settings(*current);
+  }
+  auto altered = config::alter_settings(topic ? config::ResourceKind::topic : config::ResourceKind::broker, std::move(before), ops);
   if (altered.error) co_return to_error(*altered.error, fmt::format("Invalid config value for resource {}: ", to_string(resource)));
   if (topic) co_return co_await alter_topic(std::move(resource.name), std::move(altered.settings), validate_only);
   co_return co_await alter_broker(std::move(resource.name), std::move(altered.settings), validate_only);
@@ -359,6 +407,7 @@ Awaitable<Status> ConfigAdmin::alter_broker(std::string name, config::Settings s
 
 Status ConfigAdmin::alter_loggers(std::string_view name, std::span<const config::Alteration> ops, bool validate_only) {
   if (auto s = check_own_id(name); !s) return s;
+  if (auto s = check_operations(ops); !s) return s;
   for (const auto& op : ops) {
     const bool unset = op.operation == config::AlterOperation::remove;
     if (!unset && op.operation != config::AlterOperation::set)
@@ -386,11 +435,9 @@ Awaitable<Status> ConfigAdmin::write_entity(std::string entity_path, config::Set
   std::int64_t number = 0;
   const auto& made = answers[1].path;
   std::from_chars(made.data() + made.size() - 10, made.data() + made.size(), number);
-  auto waiter = std::make_shared<Waiter>(co_await asio::this_coro::executor, number);
+  const auto waiter = std::make_shared<Waiter>(number);
   if (!add_waiter(waiter)) co_return Status{};
-  waiter->timer.expires_after(kApplyWait);
-  boost::system::error_code ignored;  // cancelled: applied
-  co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  static_cast<void>(co_await waiter->applied.wait_for(kApplyWait));  // it is in the store: late or not, the change is made
   remove_waiter(waiter);
   co_return Status{};
 }
@@ -413,13 +460,11 @@ void ConfigAdmin::schedule() {
     if (following_) return;
     following_ = true;
   }
-  asio::post(deps_.executor, [self = shared_from_this()] {
-    asio::co_spawn(
-        self->deps_.executor, [self]() -> Awaitable<void> { co_await self->follow(); }, asio::detached);
-  });
+  tasks_.spawn(deps_.executor, [self = shared_from_this()] { return self->follow(); });  // refused: stopped
 }
 
 Awaitable<void> ConfigAdmin::follow() {
+  co_await asio::post(asio::use_awaitable);  // never on the stack of the store's listener
   while (next_round()) {
     try {
       co_await handle_notifications();
@@ -431,11 +476,16 @@ Awaitable<void> ConfigAdmin::follow() {
 
 Awaitable<void> ConfigAdmin::handle_notifications() {
   const std::string parent(znodes::kConfigChanges);
-  auto names = co_await deps_.store.children(parent, true);
-  if (!names) co_return;
+  // However long the store is away: a change that is passed over would be missing until the next start.
+  constexpr auto kEnd = MetadataStore::kUntilStopped;
+  std::vector<StoreOp> list;
+  list.push_back(StoreOp::children(parent, true));
+  auto listed = co_await deps_.store.pipeline(std::move(list), kEnd);
+  if (!listed.front().ok()) co_return;
+  const auto& names = listed.front().children;
   const auto last = handled();
   std::vector<std::pair<std::int64_t, std::string>> fresh;
-  for (auto& name : *names) {
+  for (const auto& name : names) {
     std::int64_t n = -1;
     if (!name.starts_with(znodes::kConfigChangePrefix)) continue;
     std::from_chars(name.data() + znodes::kConfigChangePrefix.size(), name.data() + name.size(), n);
@@ -444,8 +494,9 @@ Awaitable<void> ConfigAdmin::handle_notifications() {
   std::sort(fresh.begin(), fresh.end());
   std::vector<StoreOp> reads;
   for (const auto& [n, path] : fresh) reads.push_back(StoreOp::get(path));
-  const auto nodes = co_await deps_.store.pipeline(std::move(reads));
+  const auto nodes = co_await deps_.store.pipeline(std::move(reads), kEnd);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!nodes[i].ok() && nodes[i].error != StoreError::no_node) co_return;  // stopped, or a new session looks again
     if (nodes[i].ok()) {
       auto entity = znodes::decode_config_change(nodes[i].data);
       if (entity)
@@ -458,11 +509,11 @@ Awaitable<void> ConfigAdmin::handle_notifications() {
   if (fresh.empty()) co_return;
   // Everybody removes what is old; whoever was down reads the entities themselves when it starts.
   std::vector<StoreOp> looks;
-  for (const auto& name : *names) looks.push_back(StoreOp::exists(parent + "/" + name));
+  for (const auto& name : names) looks.push_back(StoreOp::exists(parent + "/" + name));
   const auto stats = co_await deps_.store.pipeline(std::move(looks));
   std::vector<StoreOp> removals;
   for (std::size_t i = 0; i < stats.size(); ++i)
-    if (stats[i].ok() && deps_.clock.wall_ms() - stats[i].stat.ctime > kChangeLifeMs) removals.push_back(StoreOp::remove(parent + "/" + (*names)[i]));
+    if (stats[i].ok() && deps_.clock.wall_ms() - stats[i].stat.ctime > kChangeLifeMs) removals.push_back(StoreOp::remove(parent + "/" + names[i]));
   static_cast<void>(co_await deps_.store.pipeline(std::move(removals)));
 }
 
@@ -470,7 +521,7 @@ void ConfigAdmin::finish_up_to(std::int64_t number) {
   const std::lock_guard lock(mutex_);
   handled_ = std::max(handled_, number);
   for (const auto& waiter : waiters_)
-    if (waiter->number <= handled_) asio::post(waiter->executor, [waiter] { waiter->timer.cancel(); });
+    if (waiter->number <= handled_) waiter->applied.set();
 }
 
 Awaitable<void> ConfigAdmin::apply_entity(std::string entity_path) {
@@ -478,7 +529,7 @@ Awaitable<void> ConfigAdmin::apply_entity(std::string entity_path) {
   const auto kind = std::string_view(entity_path).substr(0, slash);
   const auto name = entity_path.substr(slash + 1);
   if (kind != "topics" && kind != "brokers") co_return;  // quotas and credentials are not there yet
-  const auto config = co_await read_entity_config(deps_.store, entity_path);
+  const auto config = co_await read_entity_config(deps_.store, entity_path, MetadataStore::kUntilStopped);
   if (!config) {
     MOLDAU_LOG(config, err, "configuration of {} is kept as it was: {}", entity_path, config.error().message);
     co_return;

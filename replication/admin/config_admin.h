@@ -23,6 +23,8 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/error.h"
 #include "protocol/base/ids.h"
+#include "protocol/base/log.h"
+#include "protocol/base/task_group.h"
 #include "replication/metadata/metadata_cache.h"
 #include "replication/store/metadata_store.h"
 #include "replication/store/znodes.h"
@@ -61,12 +63,14 @@ class ConfigAdmin final : public StoreListener, public std::enable_shared_from_t
 
   /// Reads the brokers' dynamic configurations and those of all topics, and applies them; from then on follows the notifications. Before logs are loaded.
   Awaitable<Status> start();
-  void stop();
+  /// Takes no more notifications, waits for the one in progress; changes that wait to be applied return.
+  Awaitable<void> stop();
 
   // ---- what topics are configured as ----
   /// The topic's own keys, as known here.
   [[nodiscard]] config::Settings topic_settings(std::string_view topic) const;
-  /// The effective configuration. A topic unknown here is read from the store: REQUIRES a thread that may block then (log creation runs on one).
+  /// The effective configuration, never older than a change that put_topic() or a notification brought before the call. A topic unknown here is read from the
+  /// store: REQUIRES a thread that may block then (log creation runs on one).
   std::shared_ptr<const config::LogConfig> log_config(std::string_view topic);
   [[nodiscard]] std::shared_ptr<const config::LogConfig> default_log_config() const;
   /// A topic is about to be created with these keys.
@@ -88,7 +92,7 @@ class ConfigAdmin final : public StoreListener, public std::enable_shared_from_t
 
  private:
   struct Waiter;
-  explicit ConfigAdmin(ConfigAdminDeps deps) : deps_(std::move(deps)) {}
+  explicit ConfigAdmin(ConfigAdminDeps deps);
 
   Awaitable<Status> alter_topic(std::string topic, config::Settings settings, bool validate_only);
   Awaitable<Status> alter_broker(std::string name, config::Settings settings, bool validate_only);
@@ -102,8 +106,19 @@ class ConfigAdmin final : public StoreListener, public std::enable_shared_from_t
   Awaitable<void> apply_entity(std::string entity_path);
   void apply_topic_settings(const std::string& topic, config::Settings settings);
   void rebuild_defaults();
+  /// What is known of a topic's configuration at one moment.
+  struct Known {
+    std::shared_ptr<const config::LogConfig> effective;  ///< Null: has to be made.
+    std::optional<config::Settings> settings;            ///< Nothing: the topic is not known.
+    std::uint64_t revision = 0;
+  };
+  [[nodiscard]] Known look_up(std::string_view topic) const;
+  [[nodiscard]] config::Settings read_topic(std::string_view topic) const;
+  /// Keeps what was made of a look-up; null when a change came since.
+  std::shared_ptr<const config::LogConfig> keep(std::string_view topic, const config::Settings& settings, std::shared_ptr<const config::LogConfig> made, std::uint64_t revision);
   void finish_up_to(std::int64_t number);
   // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
+  void begin_stop();
   bool next_round();
   std::int64_t handled() const;
   void set_handled(std::int64_t number);
@@ -117,11 +132,14 @@ class ConfigAdmin final : public StoreListener, public std::enable_shared_from_t
   std::map<std::string, config::Settings, std::less<>> topics_;  // own keys; every known topic has an entry
   std::map<std::string, std::shared_ptr<const config::LogConfig>, std::less<>> effective_;  // of topics with keys of their own
   std::shared_ptr<const config::LogConfig> defaults_;
+  std::uint64_t revision_ = 0;  // of the three above: raised by each change
   std::int64_t handled_ = -1;  // highest notification number worked on
   bool following_ = false;
   bool again_ = false;
   bool stopped_ = false;
   std::vector<std::shared_ptr<Waiter>> waiters_;
+
+  TaskGroup tasks_{"configuration changes", LogCategory::config};
 };
 
 /// "ConfigResource(type=TOPIC, name='t')", as messages name it.

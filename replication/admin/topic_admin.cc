@@ -1,10 +1,5 @@
 #include "replication/admin/topic_admin.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,15 +8,14 @@
 
 #include "config/topic_config.h"
 #include "protocol/base/log.h"
+#include "protocol/base/timer.h"
 #include "replication/admin/topic_names.h"
 #include "replication/controller/replica_placement.h"
 
 namespace moldau::replication {
 namespace {
 
-namespace asio = boost::asio;
-
-Error store_error(StoreError error) { return Error(ErrorCode::unknown_server_error, fmt::format("metadata store: {}", to_string(error))); }
+Error store_error(StoreError error) { return Error(error_code(error), fmt::format("metadata store: {}", to_string(error))); }
 
 std::vector<BrokerRack> live_brokers(const MetadataImage& image) {
   std::vector<BrokerRack> out;
@@ -47,7 +41,26 @@ std::string print_assignment(const std::map<std::int32_t, std::vector<BrokerId>>
   return "HashMap(" + out + ")";
 }
 
-bool has_duplicates(const std::vector<BrokerId>& ids) { return std::set<BrokerId>(ids.begin(), ids.end()).size() != ids.size(); }
+bool has_duplicates(std::vector<BrokerId> ids) {
+  std::sort(ids.begin(), ids.end());
+  return std::adjacent_find(ids.begin(), ids.end()) != ids.end();
+}
+
+/// The reason in an answer, cut at a length that a string of the protocol holds.
+std::string clipped(std::string message) {
+  constexpr std::size_t kLongest = 10'000;
+  if (message.size() <= kLongest) return message;
+  auto end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U) --end;  // not within a character
+  message.resize(end);
+  return message + "...";
+}
+
+/// Names that are equal here collide: see has_collision_chars().
+std::string collision_key(std::string name) {
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
 
 /// AdminZkClient.validateTopicCreate, the part about the assignment.
 Status check_assignment(const std::map<std::int32_t, std::vector<BrokerId>>& assignment) {
@@ -63,27 +76,58 @@ Status check_assignment(const std::map<std::int32_t, std::vector<BrokerId>>& ass
   for (const auto& [partition, replicas] : assignment) sum += std::max(0, partition);
   const auto n = static_cast<std::int64_t>(assignment.size());
   if (sum != n * (n - 1) / 2) return bad("partitions should be a consecutive 0-based integer sequence");
-  if (assignment.begin()->first < 0) return Error(ErrorCode::unknown_server_error, "The server experienced an unexpected error when processing the request.");
+  if (assignment.begin()->first < 0) return Error(ErrorCode::unknown_server_error);
   return {};
 }
 
 }  // namespace
 
-/// A topic that passed the checks.
+/// A topic on its way from the request to the store.
 struct TopicAdmin::Planned {
-  std::size_t index = 0;  ///< In the request.
   std::string name;
   std::map<std::int32_t, std::vector<BrokerId>> assignment;
   config::Settings settings;
   TopicId id;
-  Status written;
+  Status good;  ///< Why it may not be, or could not be written.
 };
 
-/// Who waits for a node to go.
-struct TopicAdmin::Waiter {
-  explicit Waiter(Executor e) : executor(e), timer(std::move(e)) {}
-  Executor executor;
-  asio::steady_timer timer;
+/// What the rest of a request may still create.
+struct TopicAdmin::Room {
+  std::int64_t partitions = kMaxPartitionsPerRequest;
+  std::int64_t replicas = kMaxReplicasPerRequest;
+
+  /// INVALID_PARTITIONS when it is not that much.
+  Status take(std::int64_t more_partitions, std::int64_t more_replicas) {
+    if (more_partitions > partitions || more_replicas > replicas)
+      return Error(ErrorCode::invalid_partitions, fmt::format("Excessively large number of partitions per request: at most {} partitions and {} replicas can be created at once.",
+                                                              kMaxPartitionsPerRequest, kMaxReplicasPerRequest));
+    partitions -= std::max<std::int64_t>(more_partitions, 0);
+    replicas -= std::max<std::int64_t>(more_replicas, 0);
+    return {};
+  }
+};
+
+/// Auto-creations that are one coroutine's until it goes, whichever way.
+class TopicAdmin::Creations {
+ public:
+  explicit Creations(TopicAdmin& admin) : admin_(admin) {}
+  ~Creations() {
+    for (const auto& topic : mine_) admin_.end_creation(topic);
+  }
+  Creations(const Creations&) = delete;
+  Creations& operator=(const Creations&) = delete;
+
+  /// False when another one is creating the topic.
+  bool begin(const std::string& topic) {
+    mine_.push_back(topic);
+    if (admin_.begin_creation(topic)) return true;
+    mine_.pop_back();
+    return false;
+  }
+
+ private:
+  TopicAdmin& admin_;
+  std::vector<std::string> mine_;
 };
 
 TopicAdmin::TopicAdmin(TopicAdminDeps deps) : deps_(std::move(deps)) { deps_.store.add_listener(this); }
@@ -93,7 +137,7 @@ void TopicAdmin::on_store_event(const StoreEvent& event) {
   if (event.type != StoreEventType::node_deleted || !event.path.starts_with(znodes::kDeleteTopics)) return;
   const std::lock_guard lock(mutex_);
   const auto [from, to] = removals_.equal_range(event.path);
-  for (auto it = from; it != to; ++it) asio::post(it->second->executor, [waiter = it->second] { waiter->timer.cancel(); });
+  for (auto it = from; it != to; ++it) it->second->set();
 }
 
 bool TopicAdmin::begin_creation(const std::string& topic) {
@@ -106,137 +150,173 @@ void TopicAdmin::end_creation(const std::string& topic) {
   creating_.erase(topic);
 }
 
-void TopicAdmin::add_removal_waiter(const std::string& path, const std::shared_ptr<Waiter>& waiter) {
+void TopicAdmin::add_removal_waiter(const std::string& path, const std::shared_ptr<Event>& waiter) {
   const std::lock_guard lock(mutex_);
   removals_.emplace(path, waiter);
 }
 
-void TopicAdmin::forget_removal_waiter(const std::shared_ptr<Waiter>& waiter) {
+void TopicAdmin::forget_removal_waiter(const std::shared_ptr<Event>& waiter) {
   const std::lock_guard lock(mutex_);
   std::erase_if(removals_, [&](const auto& e) { return e.second == waiter; });
 }
 
 // ---- creation ----
 
-Awaitable<Status> TopicAdmin::check_free(std::string name) {
+SteadyTime TopicAdmin::store_deadline(Millis timeout) const { return TimerClock::now() + std::clamp(timeout, Millis(0), deps_.store.patience()); }
+
+Awaitable<void> TopicAdmin::check_free(std::vector<Planned>& topics, SteadyTime deadline) {
   std::vector<StoreOp> ops;
-  ops.push_back(StoreOp::exists(znodes::delete_topic_path(name)));
-  ops.push_back(StoreOp::exists(znodes::topic_path(name)));
-  if (has_collision_chars(name)) ops.push_back(StoreOp::children(std::string(znodes::kTopics)));
-  const auto answers = co_await deps_.store.pipeline(std::move(ops));
-  for (const auto& a : answers)
-    if (!a.ok() && a.error != StoreError::no_node) co_return store_error(a.error);
-  if (answers[0].ok()) co_return Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' is marked for deletion.", name));
-  if (answers[1].ok()) co_return Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", name));
-  if (answers.size() > 2) {
-    std::string colliding;
-    for (const auto& other : answers[2].children)
-      if (collides(name, other)) colliding += (colliding.empty() ? "" : ", ") + other;
-    if (!colliding.empty()) co_return Error(ErrorCode::invalid_topic_exception, fmt::format("Topic '{}' collides with existing topics: {}", name, colliding));
+  bool may_collide = false;
+  for (const auto& topic : topics) {
+    if (!topic.good) continue;
+    ops.push_back(StoreOp::exists(znodes::delete_topic_path(topic.name)));
+    ops.push_back(StoreOp::exists(znodes::topic_path(topic.name)));
+    may_collide = may_collide || has_collision_chars(topic.name);
   }
-  co_return Status{};
+  if (may_collide) ops.push_back(StoreOp::children(std::string(znodes::kTopics)));
+  const auto answers = co_await deps_.store.pipeline(std::move(ops), deadline);
+  std::multimap<std::string, std::string> others;
+  if (may_collide)
+    for (const auto& other : answers.back().children)
+      if (has_collision_chars(other)) others.emplace(collision_key(other), other);
+  const auto lost = std::find_if(answers.begin(), answers.end(), [](const StoreResponse& a) { return !a.ok() && a.error != StoreError::no_node; });
+  std::size_t at = 0;
+  for (auto& topic : topics) {
+    if (!topic.good) continue;
+    const bool marked = answers[at].ok();
+    const bool there = answers[at + 1].ok();
+    at += 2;
+    if (lost != answers.end())
+      topic.good = store_error(lost->error);
+    else if (marked)
+      topic.good = Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' is marked for deletion.", topic.name));
+    else if (there)
+      topic.good = Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", topic.name));
+    if (!topic.good || !has_collision_chars(topic.name)) continue;
+    std::string colliding;
+    const auto [from, to] = others.equal_range(collision_key(topic.name));
+    for (auto it = from; it != to; ++it) colliding += (colliding.empty() ? "" : ", ") + it->second;
+    if (!colliding.empty()) topic.good = Error(ErrorCode::invalid_topic_exception, fmt::format("Topic '{}' collides with existing topics: {}", topic.name, colliding));
+  }
 }
 
-Awaitable<Status> TopicAdmin::plan(const TopicSpec& spec, Planned& out) {
+Status TopicAdmin::plan_replicas(const TopicSpec& spec, Room& room, Planned& out) {
   const auto image = deps_.metadata.image();
   const auto config = deps_.config.current();
-  if (image->topic(spec.name) != nullptr) co_return Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", spec.name));
+  if (image->topic(spec.name) != nullptr) return Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", spec.name));
   std::string nulls;
   for (const auto& [key, value] : spec.configs) {
     if (!value) nulls += (nulls.empty() ? "" : ",") + key;
     out.settings.insert_or_assign(key, value.value_or(""));
   }
-  if (!nulls.empty()) co_return Error(ErrorCode::invalid_config, "Null value not supported for topic configs: " + nulls);
+  if (!nulls.empty()) return Error(ErrorCode::invalid_config, "Null value not supported for topic configs: " + nulls);
   if ((spec.partitions != -1 || spec.replication_factor != -1) && !spec.assignments.empty())
-    co_return Error(ErrorCode::invalid_request,
-                    "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.");
+    return Error(ErrorCode::invalid_request, "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.");
   if (spec.assignments.empty()) {
     PlacementRequest request;
     request.partitions = spec.partitions == -1 ? config->num_partitions : spec.partitions;
     request.replication_factor = spec.replication_factor == -1 ? config->default_replication_factor : spec.replication_factor;
+    const auto most = static_cast<std::int32_t>(image->brokers().size());  // more replicas are refused further down
+    if (auto fits = room.take(request.partitions, std::int64_t{request.partitions} * std::clamp(request.replication_factor, 0, most)); !fits) return fits;
     auto placed = place_replicas(live_brokers(*image), request, deps_.random);
-    if (!placed) co_return placed.error();
+    if (!placed) return placed.error();
     out.assignment = std::move(*placed);
   } else {
-    for (const auto& [partition, replicas] : spec.assignments) out.assignment[partition] = replicas;
+    std::int64_t replicas = 0;
+    for (const auto& a : spec.assignments) replicas += static_cast<std::int64_t>(a.second.size());
+    if (auto fits = room.take(static_cast<std::int64_t>(spec.assignments.size()), replicas); !fits) return fits;
+    for (const auto& a : spec.assignments) out.assignment[a.first] = a.second;
   }
-  if (auto bad = invalid_topic_name(spec.name)) co_return Error(ErrorCode::invalid_topic_exception, *std::move(bad));
-  if (auto free = co_await check_free(spec.name); !free) co_return free;
-  if (auto s = check_assignment(out.assignment); !s) co_return s;
-  if (auto bad = config::validate_topic_settings(*config, out.settings)) co_return Error(ErrorCode::invalid_config, bad->message);
-  out.name = spec.name;
-  co_return Status{};
+  if (auto bad = invalid_topic_name(spec.name)) return Error(ErrorCode::invalid_topic_exception, *std::move(bad));
+  return {};
 }
 
-Awaitable<void> TopicAdmin::write_topics(std::vector<Planned>& topics) {
+Awaitable<std::vector<TopicAdmin::Planned>> TopicAdmin::plan(const std::vector<TopicSpec>& specs, SteadyTime deadline) {
+  const auto config = deps_.config.current();
+  std::vector<Planned> planned(specs.size());
+  Room room;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    planned[i].name = specs[i].name;
+    planned[i].good = plan_replicas(specs[i], room, planned[i]);
+  }
+  co_await check_free(planned, deadline);
+  for (auto& topic : planned) {
+    if (topic.good) topic.good = check_assignment(topic.assignment);
+    if (!topic.good) continue;
+    if (auto bad = config::validate_topic_settings(*config, topic.settings)) topic.good = Error(ErrorCode::invalid_config, bad->message);
+  }
+  co_return planned;
+}
+
+Awaitable<void> TopicAdmin::write_topics(std::vector<Planned>& topics, SteadyTime deadline) {
+  std::vector<Planned*> good;
   std::vector<StoreOp> looks;
-  for (const auto& t : topics) looks.push_back(StoreOp::exists(znodes::config_path("topics/" + t.name)));
-  const auto left_over = co_await deps_.store.pipeline(std::move(looks));
+  for (auto& topic : topics) {
+    if (!topic.good) continue;
+    good.push_back(&topic);
+    looks.push_back(StoreOp::exists(znodes::config_path("topics/" + topic.name)));
+  }
+  const auto left_over = co_await deps_.store.pipeline(std::move(looks), deadline);
   // Configuration first: the controller acts on the topic node. All topics of a request go in one round, which the embedded store makes one fsync.
   std::vector<StoreOp> ops;
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    auto& t = topics[i];
-    t.id = Uuid::make_random(deps_.random);
-    const auto path = znodes::config_path("topics/" + t.name);
-    const auto data = znodes::encode_config(znodes::EntityConfig(t.settings.begin(), t.settings.end()));
-    ops.push_back(left_over[i].ok() ? StoreOp::set(path, data) : StoreOp::create(path, data));
+  std::vector<Planned*> going;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    auto* topic = good[i];
+    const auto& look = left_over[i];
+    if (!look.ok() && look.error != StoreError::no_node) {
+      topic->good = store_error(look.error);
+      continue;
+    }
+    going.push_back(topic);
+    topic->id = Uuid::make_random(deps_.random);
+    auto path = znodes::config_path("topics/" + topic->name);
+    auto data = znodes::encode_config(znodes::EntityConfig(topic->settings.begin(), topic->settings.end()));
+    ops.push_back(look.ok() ? StoreOp::set(std::move(path), std::move(data)) : StoreOp::create(std::move(path), std::move(data)));
     znodes::TopicAssignment assignment;
-    assignment.topic_id = t.id;
-    for (const auto& [partition, replicas] : t.assignment) assignment.partitions[partition].replicas = replicas;
-    ops.push_back(StoreOp::create(znodes::topic_path(t.name), znodes::encode(assignment)));
-    deps_.configs.put_topic(t.name, t.settings);
+    assignment.topic_id = topic->id;
+    for (const auto& [partition, replicas] : topic->assignment) assignment.partitions[partition].replicas = replicas;
+    ops.push_back(StoreOp::create(znodes::topic_path(topic->name), znodes::encode(assignment)));
+    deps_.configs.put_topic(topic->name, topic->settings);
   }
-  const auto answers = co_await deps_.store.pipeline(std::move(ops));
-  for (std::size_t i = 0; i < topics.size(); ++i) {
+  const auto answers = co_await deps_.store.pipeline(std::move(ops), deadline);
+  for (std::size_t i = 0; i < going.size(); ++i) {
     const auto& made = answers[2 * i + 1];
+    auto& topic = *going[i];
     if (made.error == StoreError::node_exists)
-      topics[i].written = Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", topics[i].name));
+      topic.good = Error(ErrorCode::topic_already_exists, fmt::format("Topic '{}' already exists.", topic.name));
     else if (!made.ok())
-      topics[i].written = store_error(made.error);
+      topic.good = store_error(made.error);
   }
 }
 
 Awaitable<std::vector<CreatedTopic>> TopicAdmin::create_topics(std::vector<TopicSpec> specs, Millis timeout, bool validate_only) {
+  const auto deadline = TimerClock::now() + timeout;
+  const auto give_up = store_deadline(timeout);
+  auto planned = co_await plan(specs, give_up);
   std::vector<CreatedTopic> out(specs.size());
-  std::vector<Planned> planned;
-  const auto fail = [](CreatedTopic& topic, const Error& error) {
-    topic.error = error.code;
-    topic.message = error.message;
-    topic.id = TopicId{};
-    topic.partitions = -1;
-    topic.replication_factor = -1;
-    topic.configs.clear();
-  };
   for (std::size_t i = 0; i < specs.size(); ++i) {
     out[i].name = specs[i].name;
-    Planned p;
-    p.index = i;
-    if (const auto good = co_await plan(specs[i], p); !good) {
-      fail(out[i], good.error());
-      continue;
-    }
-    out[i].partitions = static_cast<std::int32_t>(p.assignment.size());
-    out[i].replication_factor = static_cast<std::int16_t>(p.assignment.begin()->second.size());
-    out[i].configs = deps_.configs.describe_new_topic(p.settings);
-    planned.push_back(std::move(p));
+    if (!planned[i].good) continue;
+    out[i].partitions = static_cast<std::int32_t>(planned[i].assignment.size());
+    out[i].replication_factor = static_cast<std::int16_t>(planned[i].assignment.begin()->second.size());
+    out[i].configs = deps_.configs.describe_new_topic(planned[i].settings);
   }
-  if (validate_only || planned.empty()) co_return out;
-
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
-  co_await write_topics(planned);
-  for (const auto& p : planned) {
-    auto& topic = out[p.index];
-    if (!p.written) {
-      fail(topic, p.written.error());
-      continue;
+  if (!validate_only) co_await write_topics(planned, give_up);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const auto& p = planned[i];
+    auto& topic = out[i];
+    if (p.good) {
+      if (validate_only) continue;
+      topic.id = p.id;
+      const auto left = std::chrono::duration_cast<Millis>(deadline - TimerClock::now());
+      bool ready = false;
+      if (timeout.count() > 0) ready = co_await deps_.metadata.wait_for_leaders(p.name, topic.partitions, std::max(left, Millis(0)));
+      if (ready) continue;
     }
-    topic.id = p.id;
-    const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
-    bool ready = false;
-    if (timeout.count() > 0) ready = co_await deps_.metadata.wait_for_leaders(p.name, topic.partitions, std::max(left, Millis(0)));
-    if (ready) continue;
-    fail(topic, Error(ErrorCode::request_timed_out));
-    topic.message.reset();
+    topic = CreatedTopic{};
+    topic.name = p.name;
+    topic.error = p.good ? ErrorCode::request_timed_out : p.good.error().code;
+    if (!p.good && !p.good.error().message.empty()) topic.message = clipped(p.good.error().message);
   }
   co_return out;
 }
@@ -249,11 +329,11 @@ TopicSpec TopicAdmin::auto_created_spec(const std::string& topic, std::size_t li
     return deps_.cap_internal_replication && live > 0 ? std::min(wanted, static_cast<std::int16_t>(live)) : wanted;
   };
   // Kafka 3.9 GroupCoordinator.groupMetadataTopicConfigs, TransactionCoordinator.transactionStateTopicConfigs.
-  if (topic == "__consumer_offsets") {
+  if (topic == kGroupMetadataTopic) {
     spec.partitions = config->offsets_topic_num_partitions;
     spec.replication_factor = factor(config->offsets_topic_replication_factor);
     spec.configs = {{"cleanup.policy", "compact"}, {"segment.bytes", std::to_string(config->offsets_topic_segment_bytes)}, {"compression.type", "producer"}};
-  } else if (topic == "__transaction_state") {
+  } else if (topic == kTransactionStateTopic) {
     spec.partitions = config->transaction_state_log_num_partitions;
     spec.replication_factor = factor(config->transaction_state_log_replication_factor);
     const auto min_isr = deps_.cap_internal_replication && live > 0 ? std::min(config->transaction_state_log_min_isr, static_cast<std::int32_t>(live)) : config->transaction_state_log_min_isr;
@@ -269,48 +349,75 @@ TopicSpec TopicAdmin::auto_created_spec(const std::string& topic, std::size_t li
   return spec;
 }
 
-Awaitable<ErrorCode> TopicAdmin::auto_create(std::string topic, Millis wait) {
-  if (invalid_topic_name(topic)) co_return ErrorCode::invalid_topic_exception;
-  const bool mine = begin_creation(topic);
-  std::int32_t partitions = 1;
-  if (mine) {
-    const auto live = deps_.metadata.image()->brokers().size();
-    const auto spec = auto_created_spec(topic, live);
-    std::vector<Planned> planned(1);
-    auto good = co_await plan(spec, planned[0]);
-    if (good) {
-      co_await write_topics(planned);
-      good = planned[0].written;
-      partitions = static_cast<std::int32_t>(planned[0].assignment.size());
+Awaitable<std::vector<ErrorCode>> TopicAdmin::auto_create(std::vector<std::string> topics, Millis wait) {
+  const auto deadline = TimerClock::now() + wait;
+  const auto live = deps_.metadata.image()->brokers().size();
+  std::vector<ErrorCode> errors(topics.size(), ErrorCode::none);
+  std::vector<std::int32_t> partitions(topics.size(), 1);
+  std::vector<TopicSpec> specs;
+  std::vector<std::size_t> places;
+  Room room;
+  {
+    Creations mine(*this);
+    for (std::size_t i = 0; i < topics.size(); ++i) {
+      if (invalid_topic_name(topics[i])) {
+        errors[i] = ErrorCode::invalid_topic_exception;
+        continue;
+      }
+      auto spec = auto_created_spec(topics[i], live);
+      const bool fits = room.take(spec.partitions, std::int64_t{spec.partitions} * spec.replication_factor).has_value();
+      if (!fits && !specs.empty()) {
+        errors[i] = ErrorCode::leader_not_available;
+        continue;
+      }
+      if (!mine.begin(topics[i])) continue;  // only the wait is ours
+      specs.push_back(std::move(spec));
+      places.push_back(i);
     }
-    end_creation(topic);
-    if (!good && good.error().code != ErrorCode::topic_already_exists) {
-      MOLDAU_LOG(metadata, info, "topic {} is not created: {}", topic, good.error().message);
-      co_return good.error().code;
+    auto planned = co_await plan(specs, deadline);
+    co_await write_topics(planned, deadline);
+    for (std::size_t k = 0; k < planned.size(); ++k) {
+      const auto& made = planned[k];
+      if (made.good) {
+        partitions[places[k]] = static_cast<std::int32_t>(made.assignment.size());
+        MOLDAU_LOG(metadata, info, "topic {} was created with {} partitions", made.name, made.assignment.size());
+        continue;
+      }
+      const auto code = made.good.error().code;
+      if (code == ErrorCode::topic_already_exists) continue;
+      // A store that is away is the client's "not yet".
+      errors[places[k]] = code == ErrorCode::request_timed_out ? ErrorCode::leader_not_available : code;
+      MOLDAU_LOG(metadata, info, "topic {} is not created: {}", made.name, made.good.error().message);
     }
-    if (good) MOLDAU_LOG(metadata, info, "topic {} was created with {} partitions", topic, partitions);
   }
-  const bool ready = co_await deps_.metadata.wait_for_leaders(topic, partitions, wait);
-  co_return ready ? ErrorCode::none : ErrorCode::leader_not_available;
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    if (errors[i] != ErrorCode::none) continue;
+    const auto left = std::chrono::duration_cast<Millis>(deadline - TimerClock::now());
+    const bool ready = co_await deps_.metadata.wait_for_leaders(topics[i], partitions[i], std::max(left, Millis(0)));
+    if (!ready) errors[i] = ErrorCode::leader_not_available;
+  }
+  co_return errors;
+}
+
+Awaitable<ErrorCode> TopicAdmin::auto_create(std::string topic, Millis wait) {
+  std::vector<std::string> one;
+  one.push_back(std::move(topic));
+  const auto errors = co_await auto_create(std::move(one), wait);
+  co_return errors.front();
 }
 
 // ---- deletion ----
 
 Awaitable<bool> TopicAdmin::wait_for_removal(std::string topic, SteadyTime deadline) {
   const auto path = znodes::delete_topic_path(topic);
-  const auto executor = co_await asio::this_coro::executor;
   while (true) {
-    auto waiter = std::make_shared<Waiter>(executor);
-    add_removal_waiter(path, waiter);
-    waiter->timer.expires_at(deadline);
+    const auto removed = std::make_shared<Event>();
+    add_removal_waiter(path, removed);
     const auto there = co_await deps_.store.exists(path, true);
     const bool gone = !there && there.error() == StoreError::no_node;
-    const bool late = std::chrono::steady_clock::now() >= deadline;
-    if (!gone && !late && there) {
-      boost::system::error_code ignored;  // cancelled: an event came, look again
-      co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    forget_removal_waiter(waiter);
+    const bool late = TimerClock::now() >= deadline;
+    if (!gone && !late && there) static_cast<void>(co_await removed->wait_until(deadline));  // either way: look again
+    forget_removal_waiter(removed);
     if (gone) co_return true;
     if (late || !there) co_return false;
   }
@@ -323,24 +430,29 @@ Awaitable<std::vector<TopicOutcome>> TopicAdmin::delete_topics(std::vector<std::
     ops.push_back(StoreOp::exists(znodes::topic_path(name)));
     ops.push_back(StoreOp::create(znodes::delete_topic_path(name)));
   }
-  const auto answers = co_await deps_.store.pipeline(std::move(ops));
+  const auto give_up = store_deadline(timeout);
+  const auto answers = co_await deps_.store.pipeline(std::move(ops), give_up);
+  std::vector<StoreOp> unmark;
   for (std::size_t i = 0; i < names.size(); ++i) {
     out[i].name = names[i];
     const auto& there = answers[2 * i].error;
     const auto& marked = answers[2 * i + 1].error;
     if (there == StoreError::no_node) {
       // The mark that was just made is for nothing; the controller would remove it as well.
-      static_cast<void>(co_await deps_.store.remove(znodes::delete_topic_path(names[i])));
+      unmark.push_back(StoreOp::remove(znodes::delete_topic_path(names[i])));
       out[i].error = ErrorCode::unknown_topic_or_partition;
       out[i].message = fmt::format("Topic `{}` to delete does not exist", names[i]);
+    } else if (there != StoreError::ok) {
+      out[i].error = error_code(there);
     } else if (marked != StoreError::ok && marked != StoreError::node_exists) {
-      out[i].error = ErrorCode::unknown_server_error;
+      out[i].error = error_code(marked);
     }
   }
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  static_cast<void>(co_await deps_.store.pipeline(std::move(unmark), give_up));
+  const auto deadline = TimerClock::now() + timeout;
   for (auto& topic : out) {
     if (topic.error != ErrorCode::none) continue;
-    const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<Millis>(deadline - TimerClock::now());
     const auto& name = topic.name;
     bool gone = false;
     if (timeout.count() > 0) {
@@ -357,11 +469,11 @@ Awaitable<std::vector<TopicOutcome>> TopicAdmin::delete_topics(std::vector<std::
 
 // ---- expansion ----
 
-Awaitable<Status> TopicAdmin::plan_partitions(const NewPartitionsSpec& spec, bool validate_only) {
+Awaitable<Status> TopicAdmin::plan_partitions(const NewPartitionsSpec& spec, Room& room, SteadyTime deadline, bool validate_only) {
   std::vector<StoreOp> ops;
   ops.push_back(StoreOp::get(znodes::topic_path(spec.topic)));
   ops.push_back(StoreOp::exists(znodes::delete_topic_path(spec.topic)));
-  const auto answers = co_await deps_.store.pipeline(std::move(ops));
+  const auto answers = co_await deps_.store.pipeline(std::move(ops), deadline);
   if (answers[1].ok()) co_return Error(ErrorCode::invalid_topic_exception, "The topic is queued for deletion.");
   if (answers[0].error == StoreError::no_node) co_return Error(ErrorCode::unknown_topic_or_partition, fmt::format("The topic '{}' does not exist.", spec.topic));
   if (!answers[0].ok()) co_return store_error(answers[0].error);
@@ -373,7 +485,7 @@ Awaitable<Status> TopicAdmin::plan_partitions(const NewPartitionsSpec& spec, boo
     if (replicas.is_being_reassigned())
       co_return Error(ErrorCode::reassignment_in_progress, fmt::format("A partition reassignment is in progress for the topic '{}'.", spec.topic));
   const auto now = static_cast<std::int32_t>(partitions.size());
-  const auto more = spec.count - now;
+  const auto more = std::int64_t{spec.count} - now;
   if (more < 0)
     co_return Error(ErrorCode::invalid_partitions, fmt::format("Topic currently has {} partitions, which is higher than the requested {}.", now, spec.count));
   if (more == 0) co_return Error(ErrorCode::invalid_partitions, fmt::format("Topic already has {} partitions.", now));
@@ -382,6 +494,10 @@ Awaitable<Status> TopicAdmin::plan_partitions(const NewPartitionsSpec& spec, boo
   const auto first = partitions.find(0);
   if (first == partitions.end()) co_return Error(ErrorCode::unknown_server_error, fmt::format("Unexpected existing replica assignment for topic '{}', partition id 0 is missing.", spec.topic));
   const auto& pattern = first->second.replicas;
+  auto asked = spec.assignments ? 0 : more * static_cast<std::int64_t>(pattern.size());
+  if (spec.assignments)
+    for (const auto& replicas : *spec.assignments) asked += static_cast<std::int64_t>(replicas.size());
+  if (auto fits = room.take(more, asked); !fits) co_return fits;
   std::map<std::int32_t, std::vector<BrokerId>> added;
   const auto bad = [](std::string why) { return Error(ErrorCode::invalid_replica_assignment, std::move(why)); };
   if (spec.assignments) {
@@ -410,7 +526,7 @@ Awaitable<Status> TopicAdmin::plan_partitions(const NewPartitionsSpec& spec, boo
                                 pattern.size(), ids, factors));
   } else {
     PlacementRequest request;
-    request.partitions = more;
+    request.partitions = static_cast<std::int32_t>(more);
     request.replication_factor = static_cast<std::int32_t>(pattern.size());
     request.first_partition = now;
     // The pattern goes on where partition 0's began.
@@ -426,25 +542,29 @@ Awaitable<Status> TopicAdmin::plan_partitions(const NewPartitionsSpec& spec, boo
   }
   if (validate_only) co_return Status{};
   for (auto& [id, replicas] : added) partitions[id].replicas = std::move(replicas);
-  const auto written = co_await deps_.store.set(znodes::topic_path(spec.topic), znodes::encode(*topic), answers[0].stat.version);
-  if (!written) co_return store_error(written.error());
+  std::vector<StoreOp> writes;
+  writes.push_back(StoreOp::set(znodes::topic_path(spec.topic), znodes::encode(*topic), answers[0].stat.version));
+  const auto written = co_await deps_.store.pipeline(std::move(writes), deadline);
+  if (!written[0].ok()) co_return store_error(written[0].error);
   co_return Status{};
 }
 
 Awaitable<std::vector<TopicOutcome>> TopicAdmin::create_partitions(std::vector<NewPartitionsSpec> topics, Millis timeout, bool validate_only) {
   std::vector<TopicOutcome> out(topics.size());
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto deadline = TimerClock::now() + timeout;
+  const auto give_up = store_deadline(timeout);
+  Room room;
   for (std::size_t i = 0; i < topics.size(); ++i) {
     out[i].name = topics[i].topic;
-    const auto good = co_await plan_partitions(topics[i], validate_only);
+    const auto good = co_await plan_partitions(topics[i], room, give_up, validate_only);
     if (good) continue;
     out[i].error = good.error().code;
-    out[i].message = good.error().message;
+    out[i].message = clipped(good.error().message);
   }
   if (validate_only) co_return out;
   for (std::size_t i = 0; i < topics.size(); ++i) {
     if (out[i].error != ErrorCode::none) continue;
-    const auto left = std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<Millis>(deadline - TimerClock::now());
     bool ready = false;
     if (timeout.count() > 0) ready = co_await deps_.metadata.wait_for_leaders(topics[i].topic, topics[i].count, std::max(left, Millis(0)));
     if (!ready) out[i].error = ErrorCode::request_timed_out;

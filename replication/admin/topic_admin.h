@@ -19,6 +19,7 @@
 #include "protocol/base/async.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/error.h"
+#include "protocol/base/event.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/random.h"
 #include "replication/admin/config_admin.h"
@@ -26,6 +27,11 @@
 #include "replication/store/metadata_store.h"
 
 namespace moldau::replication {
+
+/// What one request may create, all its topics together. DIFFERS: Apache Kafka with ZooKeeper takes any number and ends out of memory; with KRaft it refuses more than
+/// as many partitions with POLICY_VIOLATION.
+inline constexpr std::int32_t kMaxPartitionsPerRequest = 10'000;
+inline constexpr std::int64_t kMaxReplicasPerRequest = 100'000;
 
 struct TopicSpec {
   std::string name;
@@ -82,38 +88,45 @@ class TopicAdmin final : public StoreListener {
   [[nodiscard]] bool is_controller() const { return deps_.is_controller(); }
 
   /// One outcome a topic, in order. Waits until all created partitions have a leader here; REQUEST_TIMED_OUT (the topic is there nevertheless) when that
-  /// takes longer. REQUIRES: no name twice.
+  /// takes longer, or when the store is away. INVALID_PARTITIONS above kMaxPartitionsPerRequest. REQUIRES: no name twice.
   Awaitable<std::vector<CreatedTopic>> create_topics(std::vector<TopicSpec> topics, Millis timeout, bool validate_only);
   /// Waits until the topics are gone from this broker's metadata and their nodes from the store.
   Awaitable<std::vector<TopicOutcome>> delete_topics(std::vector<std::string> names, Millis timeout);
   Awaitable<std::vector<TopicOutcome>> create_partitions(std::vector<NewPartitionsSpec> topics, Millis timeout, bool validate_only);
 
-  /// Creates a topic that a client named, with the broker's defaults; internal topics with their own settings. Returns when its leaders are live:
-  /// none; LEADER_NOT_AVAILABLE when that takes longer than `wait`; INVALID_TOPIC_EXCEPTION, INVALID_REPLICATION_FACTOR, ...
+  /// Creates topics that a client named, with the broker's defaults; internal topics with their own settings. All are written together. One code a topic, when its leaders
+  /// are live: none; LEADER_NOT_AVAILABLE when that takes longer than `wait`, and for those beyond kMaxPartitionsPerRequest, whose turn comes when the client asks again;
+  /// INVALID_TOPIC_EXCEPTION, INVALID_REPLICATION_FACTOR, ...
+  Awaitable<std::vector<ErrorCode>> auto_create(std::vector<std::string> topics, Millis wait);
   Awaitable<ErrorCode> auto_create(std::string topic, Millis wait);
 
   void on_store_event(const StoreEvent& event) override;
 
  private:
-  struct Waiter;
   struct Planned;
+  struct Room;
+  class Creations;
 
-  Awaitable<Status> plan(const TopicSpec& spec, Planned& out);
-  Awaitable<Status> check_free(std::string name);
-  Awaitable<void> write_topics(std::vector<Planned>& topics);
+  /// Checks topics and finds places for their replicas, with one look into the store for all; each says whether it is good.
+  Awaitable<std::vector<Planned>> plan(const std::vector<TopicSpec>& specs, SteadyTime deadline);
+  Status plan_replicas(const TopicSpec& spec, Room& room, Planned& out);
+  Awaitable<void> check_free(std::vector<Planned>& topics, SteadyTime deadline);
+  Awaitable<void> write_topics(std::vector<Planned>& topics, SteadyTime deadline);
   [[nodiscard]] TopicSpec auto_created_spec(const std::string& topic, std::size_t live_brokers) const;
-  Awaitable<Status> plan_partitions(const NewPartitionsSpec& spec, bool validate_only);
+  Awaitable<Status> plan_partitions(const NewPartitionsSpec& spec, Room& room, SteadyTime deadline, bool validate_only);
+  /// When to give up a store that is away, for a request with this timeout.
+  [[nodiscard]] SteadyTime store_deadline(Millis timeout) const;
   // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
   bool begin_creation(const std::string& topic);
   void end_creation(const std::string& topic);
-  void add_removal_waiter(const std::string& path, const std::shared_ptr<Waiter>& waiter);
-  void forget_removal_waiter(const std::shared_ptr<Waiter>& waiter);
+  void add_removal_waiter(const std::string& path, const std::shared_ptr<Event>& waiter);
+  void forget_removal_waiter(const std::shared_ptr<Event>& waiter);
   Awaitable<bool> wait_for_removal(std::string topic, SteadyTime deadline);
 
   TopicAdminDeps deps_;
   std::mutex mutex_;  // guards what follows
   std::set<std::string, std::less<>> creating_;  // auto-creations in progress
-  std::multimap<std::string, std::shared_ptr<Waiter>, std::less<>> removals_;  // by path
+  std::multimap<std::string, std::shared_ptr<Event>, std::less<>> removals_;  // who waits for a node to go, by its path
 };
 
 }  // namespace moldau::replication

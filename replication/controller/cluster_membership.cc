@@ -9,7 +9,7 @@
 namespace moldau::replication {
 namespace {
 
-Error store_error(const std::string& what, StoreError error) { return Error(ErrorCode::unknown_server_error, fmt::format("metadata store: {}: {}", what, to_string(error))); }
+Error store_error(const std::string& what, StoreError error) { return Error(error_code(error), fmt::format("metadata store: {}: {}", what, to_string(error))); }
 
 }  // namespace
 
@@ -73,6 +73,7 @@ Awaitable<Result<std::int64_t>> register_broker(MetadataStore& store, znodes::Br
     }
     if (answer.error != StoreError::node_exists) co_return store_error(path, answer.error);
     const auto there = co_await store.exists(path);
+    if (!there && there.error() != StoreError::no_node) co_return store_error(path, there.error());
     if (!there) continue;  // gone meanwhile
     if (there->ephemeral_owner == store.session_id()) co_return there->czxid;
     if (!earlier_session || there->ephemeral_owner != *earlier_session) break;
@@ -81,6 +82,15 @@ Awaitable<Result<std::int64_t>> register_broker(MetadataStore& store, znodes::Br
   }
   co_return Error(ErrorCode::duplicate_broker_registration,
                   fmt::format("broker id {} is taken: {} belongs to another session. Another broker runs with this id, or its session has not expired yet", broker.id.value(), path));
+}
+
+Awaitable<Status> update_broker_registration(MetadataStore& store, znodes::BrokerRegistration broker) {
+  const auto path = znodes::broker_path(broker.id);
+  auto data = znodes::encode(broker);
+  const auto written = co_await store.set(path, std::move(data));
+  if (!written) co_return store_error(path, written.error());
+  MOLDAU_LOG(controller, info, "broker {} is registered with new endpoints", broker.id.value());
+  co_return Status{};
 }
 
 Awaitable<Result<std::map<std::string, znodes::EntityConfig>>> read_entity_configs(MetadataStore& store, std::string kind) {
@@ -103,12 +113,15 @@ Awaitable<Result<std::map<std::string, znodes::EntityConfig>>> read_entity_confi
   co_return out;
 }
 
-Awaitable<Result<znodes::EntityConfig>> read_entity_config(MetadataStore& store, std::string entity_path) {
+Awaitable<Result<znodes::EntityConfig>> read_entity_config(MetadataStore& store, std::string entity_path, std::optional<SteadyTime> deadline) {
   const auto path = znodes::config_path(entity_path);
-  const auto node = co_await store.get(path);
-  if (!node && node.error() == StoreError::no_node) co_return znodes::EntityConfig();
-  if (!node) co_return store_error(path, node.error());
-  auto config = znodes::decode_config(node->data);
+  std::vector<StoreOp> ops;
+  ops.push_back(StoreOp::get(path));
+  const auto answers = co_await store.pipeline(std::move(ops), deadline);
+  const auto& node = answers.front();
+  if (node.error == StoreError::no_node) co_return znodes::EntityConfig();
+  if (!node.ok()) co_return store_error(path, node.error);
+  auto config = znodes::decode_config(node.data);
   if (!config) co_return Error(ErrorCode::unknown_server_error, fmt::format("znode {}: {}", path, config.error().message));
   co_return config;
 }

@@ -26,9 +26,13 @@ Awaitable<Result<BrokerId>> generate_broker_id(MetadataStore& store, std::int32_
 /// DUPLICATE_BROKER_REGISTRATION. INVALID_CONFIG when another broker advertises the same address.
 Awaitable<Result<std::int64_t>> register_broker(MetadataStore& store, znodes::BrokerRegistration broker, std::optional<std::int64_t> earlier_session = std::nullopt);
 
+/// Writes new endpoints into the broker's own node (Kafka 3.9 KafkaZkClient.updateBrokerInfo); the controller sees the change and tells the others. The node must be
+/// there: one that is not comes back with the next session's registration.
+Awaitable<Status> update_broker_registration(MetadataStore& store, znodes::BrokerRegistration broker);
+
 /// All entities of one kind under /config: "topics", "brokers", ... Broken nodes are named in the log and left out.
 Awaitable<Result<std::map<std::string, znodes::EntityConfig>>> read_entity_configs(MetadataStore& store, std::string kind);
-/// One entity's configuration; empty when it has no node. `entity_path` is "topics/t", "brokers/1", ...
-Awaitable<Result<znodes::EntityConfig>> read_entity_config(MetadataStore& store, std::string entity_path);
+/// One entity's configuration; empty when it has no node. `entity_path` is "topics/t", "brokers/1", ... `deadline`: MetadataStore::pipeline's.
+Awaitable<Result<znodes::EntityConfig>> read_entity_config(MetadataStore& store, std::string entity_path, std::optional<SteadyTime> deadline = std::nullopt);
 
 }  // namespace moldau::replication

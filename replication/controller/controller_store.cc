@@ -10,9 +10,16 @@
 namespace moldau::replication {
 namespace {
 
-bool is_fatal(StoreError error) { return error == StoreError::session_expired || error == StoreError::session_closed || error == StoreError::auth_failed || error == StoreError::no_auth; }
+bool is_lost(StoreError error) {
+  return error == StoreError::connection_loss || error == StoreError::session_expired || error == StoreError::session_closed || error == StoreError::auth_failed ||
+         error == StoreError::no_auth;
+}
 
-[[noreturn]] void fail(const std::string& path, StoreError error) { throw StoreFailure(fmt::format("{}: {}", path, to_string(error))); }
+[[noreturn]] void fail(const std::string& path, StoreError error) {
+  auto why = fmt::format("{}: {}", path, to_string(error));
+  if (is_lost(error)) throw StoreLost(std::move(why));
+  throw StoreFailure(std::move(why));
+}
 
 void name_broken(const std::string& path, const std::string& why) { MOLDAU_LOG(controller, err, "znode {} is ignored: {}", path, why); }
 
@@ -33,7 +40,6 @@ Awaitable<std::vector<StoreResponse>> ControllerStore::write(std::vector<StoreOp
   std::vector<StoreResponse> out;
   out.reserve(answers.size());
   for (auto& a : answers) {
-    if (is_fatal(a.error)) fail("write", a.error);
     if (a.results.size() != 2) fail("write", a.error);
     const auto guard = a.results[0].error;
     if (guard == StoreError::bad_version || guard == StoreError::no_node) throw ControllerMoved("another broker has become the controller");
@@ -45,7 +51,7 @@ Awaitable<std::vector<StoreResponse>> ControllerStore::write(std::vector<StoreOp
 Awaitable<std::vector<StoreResponse>> ControllerStore::read(std::vector<StoreOp> ops) {
   auto answers = co_await store_.pipeline(std::move(ops));
   for (const auto& a : answers)
-    if (is_fatal(a.error)) fail("read", a.error);
+    if (is_lost(a.error)) fail("read", a.error);
   co_return answers;
 }
 

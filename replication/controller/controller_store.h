@@ -23,10 +23,15 @@ class ControllerMoved : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-/// The session is gone, or the store answers what it never should; the event in progress is given up.
+/// The store answers what it never should; the event in progress is given up.
 class StoreFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+/// The store cannot be reached, or the session is gone: what the context holds may not be what is stored. The controller resigns, and is elected anew.
+class StoreLost : public StoreFailure {
+ public:
+  using StoreFailure::StoreFailure;
 };
 
 class ControllerStore {

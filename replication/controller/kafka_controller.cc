@@ -1,15 +1,13 @@
 #include "replication/controller/kafka_controller.h"
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <exception>
+#include <utility>
 
 #include "config/metric_handles.h"
 #include "protocol/base/format.h"
@@ -18,6 +16,14 @@
 namespace moldau::replication {
 
 namespace asio = boost::asio;
+
+namespace {
+
+constexpr Millis kStopWait{30'000};
+
+std::uint64_t micros(std::chrono::steady_clock::duration time) { return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count()); }
+
+}  // namespace
 
 std::shared_ptr<KafkaController> KafkaController::make(KafkaControllerDeps deps) { return std::shared_ptr<KafkaController>(new KafkaController(std::move(deps))); }
 
@@ -32,30 +38,30 @@ KafkaController::~KafkaController() { deps_.store.remove_listener(this); }
 
 void KafkaController::start() {
   deps_.store.add_listener(this);
-  enqueue("Startup", [this] { return on_startup(); });
+  enqueue("Startup", [this] { return on_controller_change(); });
 }
 
 // ---- event loop ----
 
-void KafkaController::enqueue(std::string name, Event event) {
+void KafkaController::enqueue(std::string name, Work work) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    queue_.emplace_back(std::move(name), std::move(event));
+    queue_.push_back({std::move(name), std::move(work), std::chrono::steady_clock::now()});
+    config::metrics().event_queue_size.set(static_cast<double>(queue_.size()));
     if (running_) return;
     running_ = true;
   }
-  // The loop ends when the queue is empty; stop() waits for it. It holds the controller meanwhile. Posted, as co_spawn may run on this very stack.
-  asio::post(deps_.executor, [self = shared_from_this()] {
-    asio::co_spawn(
-        self->deps_.executor, [self]() -> Awaitable<void> { co_await self->run_events(); }, asio::detached);
-  });
+  // The loop ends when the queue is empty, and holds the controller meanwhile. Refused: the controller has stopped.
+  tasks_.spawn(deps_.executor, [self = shared_from_this()] { return self->run_events(); });
 }
 
 Awaitable<void> KafkaController::run_events() {
+  co_await asio::post(asio::use_awaitable);  // never on the stack of whoever queued the event
   // What the gauges show is counted when there is nothing else to do.
   while (auto next = next_event()) {
-    co_await run_one(std::move(next->first), std::move(next->second));
+    config::metrics().event_queue_time.record(micros(std::chrono::steady_clock::now() - next->since));
+    co_await run_one(std::move(next->name), std::move(next->work));
     if (is_idle()) publish_metrics();
   }
 }
@@ -65,29 +71,31 @@ bool KafkaController::is_idle() {
   return queue_.empty();
 }
 
-std::optional<std::pair<std::string, KafkaController::Event>> KafkaController::next_event() {
+std::optional<KafkaController::Queued> KafkaController::next_event() {
   const std::lock_guard lock(mutex_);
   if (queue_.empty()) {
     running_ = false;
-    for (auto& waiter : idle_waiters_) waiter();
-    idle_waiters_.clear();
     return std::nullopt;
   }
   std::optional next(std::move(queue_.front()));
   queue_.pop_front();
+  config::metrics().event_queue_size.set(static_cast<double>(queue_.size()));
   return next;
 }
 
-bool KafkaController::is_stopping() {
+void KafkaController::drop_events() {
   const std::lock_guard lock(mutex_);
-  return stopping_;
+  stopping_ = true;
+  queue_.clear();
+  config::metrics().event_queue_size.set(0);
+  stop_.set();
 }
 
 namespace {
 
 /// Records how long an event took under the name that Apache Kafka gives it; events without a metric pass.
 void record_event(std::string_view name, std::chrono::steady_clock::duration took) {
-  const auto us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  const auto us = micros(took);
   const auto& m = config::metrics();
   if (name == "TopicChange")
     m.topic_change_time.record(us);
@@ -128,60 +136,46 @@ void KafkaController::publish_metrics() const {
   m.topics_ineligible_to_delete_count.set(static_cast<double>(context_.topics_ineligible_for_deletion.size()));
 }
 
-Awaitable<void> KafkaController::run_one(std::string name, Event event) {
+Awaitable<void> KafkaController::run_one(std::string name, Work work) {
   const auto began = std::chrono::steady_clock::now();
   bool moved = false;
+  bool lost = false;
   try {
-    co_await event();
+    co_await work();
   } catch (const ControllerMoved& e) {
     MOLDAU_LOG(controller, info, "{}: {}", name, e.what());
     moved = true;
+  } catch (const StoreLost& e) {
+    MOLDAU_LOG(controller, warn, "{} is given up: {}", name, e.what());
+    lost = true;
   } catch (const StoreFailure& e) {
     MOLDAU_LOG(controller, warn, "{} is given up: {}", name, e.what());
   } catch (const std::exception& e) {
     MOLDAU_LOG(controller, err, "{} failed: {}", name, e.what());
   }
   record_event(name, std::chrono::steady_clock::now() - began);
-  if (moved) {
-    resign();
-    enqueue("Reelect", [this] { return on_controller_change(true); });
-  }
+  // An election that broke off leaves half a context, a lost store one that is out of date (Kafka 3.9 KafkaController.triggerControllerMove).
+  const bool broken = std::exchange(electing_, false) || lost;
+  if (!moved && !broken) co_return;
+  resign();
+  if (moved)
+    enqueue("Reelect", [this] { return join_election(); });
+  else if (!std::exchange(retry_queued_, true))
+    enqueue("Reelect", [this] { return retry_election(); });
 }
 
 Awaitable<void> KafkaController::stop() {
   deps_.store.remove_listener(this);
   const auto self = shared_from_this();
-  co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
-      [this](auto handler) {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        auto resume = [shared] { asio::post(asio::get_associated_executor(*shared), [shared] { (*shared)(); }); };
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-        queue_.clear();
-        if (running_)
-          idle_waiters_.push_back(std::move(resume));
-        else
-          resume();
-      },
-      asio::use_awaitable);
+  drop_events();
+  const bool ended = co_await tasks_.join(kStopWait);
+  if (!ended) {
+    MOLDAU_LOG(controller, warn, "the controller's event in progress does not end; stopping all the same");
+    co_return;  // it may still use the context
+  }
   // The loop has ended and no event starts any more: nobody else touches the context.
   resign();
   publish_metrics();
-}
-
-Awaitable<bool> KafkaController::inspect(std::function<void(const ControllerContext&)> f) {
-  if (is_stopping()) co_return false;
-  co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
-      [this](auto handler, std::function<void(const ControllerContext&)> look) {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        enqueue("Inspect", [this, shared, look = std::move(look)]() -> Awaitable<void> {
-          look(context_);
-          asio::post(asio::get_associated_executor(*shared), [shared] { (*shared)(); });
-          co_return;
-        });
-      },
-      asio::use_awaitable, std::move(f));
-  co_return true;
 }
 
 void KafkaController::on_store_event(const StoreEvent& event) {
@@ -193,7 +187,7 @@ void KafkaController::on_store_event(const StoreEvent& event) {
   };
   if (path == znodes::kController) {
     const bool gone = event.type == StoreEventType::node_deleted;
-    enqueue(gone ? "Reelect" : "ControllerChange", [this, gone] { return on_controller_change(gone); });
+    enqueue(gone ? "Reelect" : "ControllerChange", [this] { return on_controller_change(); });
   } else if (path == znodes::kTopics) {
     when_active("TopicChange", [this] { return on_topics_changed(); });
   } else if (path == znodes::kBrokerIds) {
@@ -230,33 +224,63 @@ void KafkaController::retry_offline_partitions(std::string topic) {
 
 // ---- election (reference/zookeeper.md §5) ----
 
-Awaitable<void> KafkaController::on_startup() { co_await on_controller_change(true); }
+Awaitable<void> KafkaController::on_controller_change() {
+  electing_ = true;
+  bool led = co_await see_controller();
+  while (!led) {
+    co_await elect();
+    led = co_await see_controller();
+  }
+  electing_ = false;
+}
 
-Awaitable<void> KafkaController::on_controller_change(bool elect_now) {
-  const bool was_active = is_active();
-  const auto node = co_await deps_.store.get(std::string(znodes::kController), true);
+Awaitable<bool> KafkaController::see_controller() {
+  const std::string path(znodes::kController);
+  const auto node = co_await deps_.store.get(path, true);
   if (node) {
     const auto holder = znodes::decode_controller(node->data);
-    if (!holder) MOLDAU_LOG(controller, err, "znode {} is not understood: {}", znodes::kController, holder.error().message);
+    if (!holder) MOLDAU_LOG(controller, err, "znode {} is not understood: {}", path, holder.error().message);
     const bool mine = holder && holder->broker_id == deps_.self && node->stat.ephemeral_owner == deps_.store.session_id();
-    if (was_active && !mine) resign();
-    co_return;
+    if (!mine && is_active()) resign();
+    if (!mine || is_active()) co_return true;
+    // We hold the node and do not lead: an event broke off. Nobody can be elected before it is gone.
+    const auto removed = co_await deps_.store.remove(path, node->stat.version);
+    if (!removed && removed.error() != StoreError::no_node && removed.error() != StoreError::bad_version) throw StoreFailure(std::string(to_string(removed.error())));
+  } else if (node.error() != StoreError::no_node) {
+    throw StoreFailure(std::string(to_string(node.error())));
   }
-  if (node.error() != StoreError::no_node) throw StoreFailure(std::string(to_string(node.error())));
   // The watch of a missing node is set by exists().
-  const auto again = co_await deps_.store.exists(std::string(znodes::kController), true);
-  if (again) {
-    co_await on_controller_change(elect_now);
-    co_return;
-  }
-  if (was_active) resign();
-  co_await elect();
+  const auto there = co_await deps_.store.exists(path, true);
+  bool led = false;
+  if (there)
+    led = co_await see_controller();
+  else if (is_active())
+    resign();
+  co_return led;
 }
 
 Awaitable<void> KafkaController::on_session_expired() {
   resign();
-  if (deps_.register_again) co_await deps_.register_again();
-  co_await on_controller_change(true);
+  unregistered_ = true;
+  co_await join_election();
+}
+
+Awaitable<void> KafkaController::join_election() {
+  electing_ = true;
+  if (unregistered_ && deps_.register_again) {
+    const auto registered = co_await deps_.register_again();
+    if (!registered) throw StoreFailure(registered.error().message);
+  }
+  unregistered_ = false;
+  co_await on_controller_change();
+}
+
+Awaitable<void> KafkaController::retry_election() {
+  retry_queued_ = false;
+  const auto backoff = std::exchange(retry_backoff_, std::min(retry_backoff_ * 2, kLongestRetry));
+  const bool stopped = co_await stop_.wait_for(backoff);
+  if (stopped) co_return;
+  co_await join_election();
 }
 
 Awaitable<void> KafkaController::elect() {
@@ -307,6 +331,7 @@ Awaitable<void> KafkaController::elect() {
   active_.store(true, std::memory_order_release);
   MOLDAU_LOG(controller, info, "broker {} is the controller, epoch {}", deps_.self, next);
   co_await fail_over();
+  retry_backoff_ = kFirstRetry;
 }
 
 void KafkaController::resign() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -18,7 +19,10 @@
 
 #include "protocol/base/async.h"
 #include "protocol/base/clock.h"
+#include "protocol/base/event.h"
+#include "protocol/base/log.h"
 #include "protocol/base/random.h"
+#include "protocol/base/task_group.h"
 #include "replication/controller/broker_channel.h"
 #include "replication/controller/controller_context.h"
 #include "replication/controller/controller_store.h"
@@ -39,8 +43,8 @@ struct KafkaControllerDeps {
   bool delete_topic_enable = true;
   /// unclean.leader.election.enable of a topic, now.
   std::function<bool(std::string_view topic)> unclean_allowed;
-  /// After an expired session, before the new election: registers the broker again.
-  std::function<Awaitable<void>()> register_again;
+  /// After an expired session, before the new election: registers the broker again. Called until it succeeds.
+  std::function<Awaitable<Status>()> register_again;
 };
 
 class KafkaController final : public StoreListener, public std::enable_shared_from_this<KafkaController> {
@@ -60,31 +64,41 @@ class KafkaController final : public StoreListener, public std::enable_shared_fr
 
   /// The unclean election switch of a topic (or, with an empty name, the broker's default) went on: offline partitions are tried again.
   void retry_offline_partitions(std::string topic);
-  /// Runs a function on the context, between events, and waits for it. False when stopped.
-  Awaitable<bool> inspect(std::function<void(const ControllerContext&)> f);
 
   // StoreListener
   void on_store_event(const StoreEvent& event) override;
   void on_session_state(SessionState state) override;
 
  private:
-  using Event = std::function<Awaitable<void>()>;
+  static constexpr Millis kFirstRetry{200};
+  static constexpr Millis kLongestRetry{5000};
+
+  using Work = std::function<Awaitable<void>()>;
+  /// An event that waits. The queue's bound: a watch fires once until its event has read the node again, and a request to a broker is answered once.
+  struct Queued {
+    std::string name;
+    Work work;
+    std::chrono::steady_clock::time_point since;
+  };
   explicit KafkaController(KafkaControllerDeps deps);
 
   // ---- event loop (kafka_controller.cc) ----
-  void enqueue(std::string name, Event event);
+  void enqueue(std::string name, Work work);
   // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
-  std::optional<std::pair<std::string, Event>> next_event();
+  std::optional<Queued> next_event();
   void publish_metrics() const;
-  bool is_stopping();
+  void drop_events();
   bool is_idle();
   Awaitable<void> run_events();
-  Awaitable<void> run_one(std::string name, Event event);
+  Awaitable<void> run_one(std::string name, Work work);
 
   // ---- election ----
-  Awaitable<void> on_startup();
-  Awaitable<void> on_controller_change(bool elect_now);
+  Awaitable<void> on_controller_change();
+  /// True when somebody leads, we or another; false when /controller is free.
+  Awaitable<bool> see_controller();
   Awaitable<void> on_session_expired();
+  Awaitable<void> join_election();
+  Awaitable<void> retry_election();
   Awaitable<void> elect();
   Awaitable<void> fail_over();
   Awaitable<void> prepare_features();
@@ -127,15 +141,22 @@ class KafkaController final : public StoreListener, public std::enable_shared_fr
   PartitionStateMachine partitions_;
   ReplicaStateMachine replicas_;
   std::map<BrokerId, std::unique_ptr<BrokerChannel>> channels_;
+  bool electing_ = false;      ///< An election is in progress, or was broken off: it has to be tried again.
+  bool retry_queued_ = false;
+  bool unregistered_ = false;  ///< The session that registered this broker is over.
+  Millis retry_backoff_ = kFirstRetry;
 
   std::atomic<bool> active_{false};
   std::atomic<std::int32_t> epoch_{0};
 
   std::mutex mutex_;  // guards what follows
-  std::deque<std::pair<std::string, Event>> queue_;
+  std::deque<Queued> queue_;
   bool running_ = false;
   bool stopping_ = false;
-  std::vector<std::function<void()>> idle_waiters_;
+
+  Event stop_;  ///< Ends the wait before an election is tried again.
+
+  TaskGroup tasks_{"controller", LogCategory::controller};  // the event loop
 };
 
 }  // namespace moldau::replication

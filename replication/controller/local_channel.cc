@@ -1,23 +1,28 @@
 #include "replication/controller/local_channel.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <optional>
 
+#include "config/metric_handles.h"
 #include "protocol/base/log.h"
+#include "protocol/base/task_group.h"
 
 namespace moldau::replication {
 namespace {
 
+/// Of all brokers' queues together. What bounds one: at most three requests to a broker an event, and the next event waits for the store.
+void count(double more) { config::metrics().controller_channel_total_queue_size.add(more); }
+
 class LocalChannel final : public BrokerChannel {
  public:
-  LocalChannel(Executor executor, ControlReceiver receiver) : state_(std::make_shared<State>(std::move(executor), std::move(receiver))) {}
+  LocalChannel(Executor executor, ControlReceiver receiver, TaskGroup& tasks) : tasks_(tasks), state_(std::make_shared<State>(std::move(executor), std::move(receiver))) {}
   ~LocalChannel() override {
     const std::lock_guard lock(state_->mutex);
     state_->closed = true;
+    count(-static_cast<double>(state_->queue.size()));
     state_->queue.clear();
   }
 
@@ -25,11 +30,11 @@ class LocalChannel final : public BrokerChannel {
     {
       const std::lock_guard lock(state_->mutex);
       state_->queue.emplace_back(std::move(request), std::move(done));
+      count(1);
       if (state_->running) return;
       state_->running = true;
     }
-    // Not joined: it owns what it works on, and the receiver's services outlive their executor's last task (the broker stops the pools first).
-    boost::asio::post(state_->executor, [state = state_] { boost::asio::co_spawn(state->executor, run(state), boost::asio::detached); });
+    tasks_.spawn(state_->executor, run(state_));  // refused: the broker is stopping, nobody waits for the answer
   }
 
  private:
@@ -51,6 +56,7 @@ class LocalChannel final : public BrokerChannel {
       }
       std::optional next(std::move(queue.front()));
       queue.pop_front();
+      count(-1);
       return next;
     }
     bool is_closed() {
@@ -60,6 +66,7 @@ class LocalChannel final : public BrokerChannel {
   };
 
   static Awaitable<void> run(std::shared_ptr<State> state) {
+    co_await boost::asio::post(boost::asio::use_awaitable);  // never on the sender's stack
     while (auto next = state->take()) {
       ControlResponse response;
       response.arena = std::make_shared<Arena>();
@@ -95,13 +102,14 @@ class LocalChannel final : public BrokerChannel {
     return answer;
   }
 
+  TaskGroup& tasks_;
   std::shared_ptr<State> state_;
 };
 
 }  // namespace
 
-std::unique_ptr<BrokerChannel> make_local_channel(Executor executor, ControlReceiver receiver) {
-  return std::make_unique<LocalChannel>(std::move(executor), std::move(receiver));
+std::unique_ptr<BrokerChannel> make_local_channel(Executor executor, ControlReceiver receiver, TaskGroup& tasks) {
+  return std::make_unique<LocalChannel>(std::move(executor), std::move(receiver), tasks);
 }
 
 }  // namespace moldau::replication

@@ -10,6 +10,10 @@
 #include "protocol/base/async.h"
 #include "replication/controller/broker_channel.h"
 
+namespace moldau {
+class TaskGroup;
+}
+
 namespace moldau::replication {
 
 /// The broker's side: ReplicaManager's three calls (their answers lie in the arena given).
@@ -19,7 +23,8 @@ struct ControlReceiver {
   std::function<Awaitable<protocol::UpdateMetadataResponse>(const protocol::UpdateMetadataRequest&)> update_metadata;
 };
 
-/// Runs the receiver's calls one after the other on `executor`. Closing the channel lets the call in progress end; its answer goes nowhere.
-std::unique_ptr<BrokerChannel> make_local_channel(Executor executor, ControlReceiver receiver);
+/// Runs the receiver's calls one after the other on `executor`, as a task of `tasks`. Closing the channel lets the call in progress end; its answer goes nowhere.
+/// REQUIRES: `tasks` outlives the channel, and is joined before what the receiver calls goes.
+std::unique_ptr<BrokerChannel> make_local_channel(Executor executor, ControlReceiver receiver, TaskGroup& tasks);
 
 }  // namespace moldau::replication

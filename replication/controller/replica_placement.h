@@ -25,7 +25,8 @@ struct PlacementRequest {
   std::optional<std::size_t> fixed_start;        ///< Additions: index of partition 0's first replica in the sorted brokers; else random.
 };
 
-/// Partition to replicas. INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, or UNKNOWN_SERVER_ERROR when only some brokers have a rack (Kafka's AdminOperationException).
+/// Partition to replicas, in time and memory of the number of replicas: the caller bounds it. INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, or UNKNOWN_SERVER_ERROR when only
+/// some brokers have a rack (Kafka's AdminOperationException).
 Result<std::map<std::int32_t, std::vector<BrokerId>>> place_replicas(std::vector<BrokerRack> brokers, const PlacementRequest& request, Random& random);
 
 }  // namespace moldau::replication

@@ -7,6 +7,25 @@ namespace {
 
 Array<BrokerId> copy_ids(Arena& arena, const std::vector<BrokerId>& ids) { return Array<BrokerId>::copy(arena, ids); }
 
+/// Adds what LeaderAndIsr and UpdateMetadata say alike of a partition. REQUIRES: partitions come topic by topic; `partition` has a leadership.
+template <class Request, class Partition>
+auto& add_state(Request& request, const ControllerContext& context, const TopicPartition& tp, const Partition& partition, Arena& arena) {
+  if (request.topic_states.empty() || request.topic_states.back().topic_name != tp.topic) {
+    auto& topic = request.topic_states.add(arena);
+    topic.topic_name = arena.dup(tp.topic);
+    topic.topic_id = context.topic_id(tp.topic);
+  }
+  const auto& l = *partition.leadership;
+  auto& state = request.topic_states.back().partition_states.add(arena);
+  state.partition_index = tp.partition;
+  state.controller_epoch = l.controller_epoch;
+  state.leader = l.leader;
+  state.leader_epoch = l.leader_epoch;
+  state.isr = copy_ids(arena, l.isr);
+  state.replicas = copy_ids(arena, partition.assignment.replicas);
+  return state;
+}
+
 }  // namespace
 
 void ControllerRequestBatch::add_leader_and_isr(std::span<const BrokerId> brokers, const TopicPartition& tp, bool is_new) {
@@ -61,25 +80,12 @@ protocol::LeaderAndIsrRequest ControllerRequestBatch::leader_and_isr(BrokerId br
   request.controller_epoch = context_.epoch;
   request.broker_epoch = broker_epoch(broker);
   std::set<BrokerId> leaders;
-  const std::string* current = nullptr;
   for (const auto& [tp, is_new] : partitions) {
     const auto* p = context_.find(tp);
     if (p == nullptr || !p->leadership) continue;
-    if (current == nullptr || *current != tp.topic) {
-      auto& topic = request.topic_states.add(arena);
-      topic.topic_name = arena.dup(tp.topic);
-      topic.topic_id = context_.topic_id(tp.topic);
-      current = &tp.topic;
-    }
     const auto& l = *p->leadership;
-    auto& state = request.topic_states.back().partition_states.add(arena);
-    state.partition_index = tp.partition;
-    state.controller_epoch = l.controller_epoch;
-    state.leader = l.leader;
-    state.leader_epoch = l.leader_epoch;
-    state.isr = copy_ids(arena, l.isr);
+    auto& state = add_state(request, context_, tp, *p, arena);
     state.partition_epoch = l.partition_epoch;
-    state.replicas = copy_ids(arena, p->assignment.replicas);
     state.adding_replicas = copy_ids(arena, p->assignment.adding);
     state.removing_replicas = copy_ids(arena, p->assignment.removing);
     state.is_new = is_new;
@@ -105,25 +111,12 @@ protocol::UpdateMetadataRequest ControllerRequestBatch::update_metadata(BrokerId
   request.controller_id = self_;
   request.controller_epoch = context_.epoch;
   request.broker_epoch = broker_epoch(broker);
-  const std::string* current = nullptr;
   for (const auto& tp : update_metadata_partitions_) {
     const auto* p = context_.find(tp);
     if (p == nullptr || !p->leadership) continue;  // no leader was ever chosen: nobody is told yet
-    if (current == nullptr || *current != tp.topic) {
-      auto& topic = request.topic_states.add(arena);
-      topic.topic_name = arena.dup(tp.topic);
-      topic.topic_id = context_.topic_id(tp.topic);
-      current = &tp.topic;
-    }
-    const auto& l = *p->leadership;
-    auto& state = request.topic_states.back().partition_states.add(arena);
-    state.partition_index = tp.partition;
-    state.controller_epoch = l.controller_epoch;
-    state.leader = context_.is_queued_for_deletion(tp.topic) ? kLeaderDuringDelete : l.leader;
-    state.leader_epoch = l.leader_epoch;
-    state.isr = copy_ids(arena, l.isr);
-    state.zk_version = l.partition_epoch;
-    state.replicas = copy_ids(arena, p->assignment.replicas);
+    auto& state = add_state(request, context_, tp, *p, arena);
+    if (context_.is_queued_for_deletion(tp.topic)) state.leader = kLeaderDuringDelete;
+    state.zk_version = p->leadership->partition_epoch;
     for (const auto replica : p->assignment.replicas)
       if (!context_.is_replica_online(replica, tp, true)) state.offline_replicas.push_back(arena, replica);
   }

@@ -1,9 +1,8 @@
 #include "replication/delayed/timer_service.h"
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <mutex>
 
+#include "protocol/base/timer.h"
 #include "replication/delayed/timer_wheel.h"
 
 namespace moldau::replication {
@@ -52,7 +51,7 @@ class TimerService::Impl : public std::enable_shared_from_this<TimerService::Imp
   }
 
   std::mutex timer_mutex_;  // guards timer_ and closed_
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   std::atomic<std::chrono::steady_clock::rep> armed_for_{kNever};
   bool closed_ = false;
 };

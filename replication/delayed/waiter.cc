@@ -32,8 +32,8 @@ Awaitable<WaitOutcome> Waiter::wait_until(SteadyTime deadline) {
   if (state_.load(std::memory_order_acquire) != kSignalled) {
     if (!timers_.add(*this, deadline)) co_return WaitOutcome::cancelled;
     was_in_wheel_ = true;
-    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-        [this](auto&& handler) { arm(std::forward<decltype(handler)>(handler)); }, asio::use_awaitable);
+    const auto start = [this](auto&& handler) { arm(std::forward<decltype(handler)>(handler)); };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(start, asio::use_awaitable);
   }
   // Idle first, then the flags and the caller's own look at the partitions: a signal after this line is kept for the next wait.
   state_.store(kIdle, std::memory_order_seq_cst);

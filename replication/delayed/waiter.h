@@ -13,8 +13,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <vector>
 
 #include "protocol/base/async.h"
 #include "protocol/base/clock.h"
@@ -26,36 +24,6 @@ class TimerService;
 class TimerWheel;
 
 enum class WaitOutcome : std::uint8_t { woken, timed_out, cancelled };
-
-/// Coroutines to resume once the locks are gone. Small batches stay off the heap.
-class ResumeBatch {
- public:
-  ResumeBatch() = default;
-  ResumeBatch(const ResumeBatch&) = delete;
-  ResumeBatch& operator=(const ResumeBatch&) = delete;
-  /// Posts what is left.
-  ~ResumeBatch() { post_all(); }
-  void add(Resumption&& resumption) {
-    if (!resumption) return;
-    if (count_ < kInline) {
-      inline_[count_++] = std::move(resumption);
-    } else {
-      more_.push_back(std::move(resumption));
-    }
-  }
-  void post_all() {
-    for (std::size_t i = 0; i < count_; ++i) inline_[i].post();
-    count_ = 0;
-    for (auto& r : more_) r.post();
-    more_.clear();
-  }
-
- private:
-  static constexpr std::size_t kInline = 4;
-  Resumption inline_[kInline];
-  std::size_t count_ = 0;
-  std::vector<Resumption> more_;
-};
 
 class Waiter {
  public:
@@ -79,9 +47,11 @@ class Waiter {
   enum Flags : std::uint8_t { kTimedOut = 1, kCancelled = 2 };
   enum State : std::uint8_t { kIdle, kArmed, kSignalled };
 
-  /// True when `bytes` complete what is needed.
+  /// True when `bytes` complete what is needed, and from then on. Never falls below 0, so that no number of signals makes it wrap. REQUIRES: bytes >= 0.
   bool credit(std::int64_t bytes) noexcept {
-    const std::int64_t before = needed_.fetch_sub(bytes, std::memory_order_relaxed);
+    std::int64_t before = needed_.load(std::memory_order_relaxed);
+    while (before > 0 && !needed_.compare_exchange_weak(before, before > bytes ? before - bytes : 0, std::memory_order_relaxed)) {
+    }
     return before <= bytes;
   }
   /// Marks the waiter; gives the coroutine when it was suspended.

@@ -1,14 +1,9 @@
 #include "replication/metadata/metadata_cache.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <algorithm>
 #include <atomic>
 
+#include "protocol/base/event.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 #include "protocol/messages/update_metadata.h"
@@ -41,48 +36,73 @@ std::span<const BrokerId> view(const Array<BrokerId>& ids) { return {ids.data(),
 
 }  // namespace
 
-/// One coroutine that waits for the image to be as it likes. The timer belongs to the coroutine's executor.
+/// One coroutine that waits for the image to be as it likes.
 struct MetadataCache::Waiter {
-  Waiter(Executor e, std::function<bool(const MetadataImage&)> p) : executor(e), timer(std::move(e)), predicate(std::move(p)) {}
-  Executor executor;
-  boost::asio::steady_timer timer;
-  std::function<bool(const MetadataImage&)> predicate;
-  std::atomic<bool> satisfied{false};
+  explicit Waiter(std::function<bool(const MetadataImage&)> p) : predicate(std::move(p)) {}
+  const std::function<bool(const MetadataImage&)> predicate;
+  Event satisfied;
 };
 
+namespace {
+
+std::uint64_t next_cache_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+/// What a thread saw last. One cache a thread is enough: a broker's process has one.
+struct Seen {
+  std::uint64_t cache = 0;
+  std::uint64_t version = 0;
+  std::shared_ptr<const MetadataImage> image;
+};
+
+}  // namespace
+
+MetadataCache::MetadataCache(BrokerId self) : self_(self), id_(next_cache_id()), image_(std::make_shared<const MetadataImage>()) {}
+
+const std::shared_ptr<const MetadataImage>& MetadataCache::seen() const {
+  thread_local Seen seen;
+  if (seen.cache == id_ && seen.version == version_.load(std::memory_order_acquire)) [[likely]] return seen.image;
+  std::shared_ptr<const MetadataImage> now;
+  {
+    const std::lock_guard lock(mutex_);
+    now = image_;
+    seen.version = version_.load(std::memory_order_relaxed);
+  }
+  seen.cache = id_;
+  // Wrapped, so that the thread counts its references on a cache line of its own.
+  const auto* const image = now.get();
+  seen.image = std::shared_ptr<const MetadataImage>(std::make_shared<std::shared_ptr<const MetadataImage>>(std::move(now)), image);
+  return seen.image;
+}
+
 std::optional<std::int32_t> MetadataCache::partition_count(std::string_view topic) const {
-  const auto now = image();
+  const auto& now = seen();
   const auto* t = now->topic(topic);
   if (t == nullptr) return std::nullopt;
   return static_cast<std::int32_t>(t->partitions().size());
 }
 
 std::optional<LeaderAndEpoch> MetadataCache::leader(TopicPartitionView tp) const {
-  const auto now = image();
+  const auto& now = seen();
   const auto* p = now->partition(tp);
   if (p == nullptr) return std::nullopt;
   return LeaderAndEpoch{p->leader, p->leader_epoch};
 }
 
 std::optional<TopicId> MetadataCache::topic_id(std::string_view name) const {
-  const auto now = image();
+  const auto& now = seen();
   const auto* t = now->topic(name);
   if (t == nullptr || t->id().is_zero()) return std::nullopt;
   return t->id();
 }
 
 std::optional<std::string> MetadataCache::topic_name(TopicId id) const {
-  const auto now = image();
+  const auto& now = seen();
   const auto* t = now->topic(id);
   if (t == nullptr) return std::nullopt;
   return t->name();
-}
-
-std::vector<BrokerId> MetadataCache::alive_brokers() const {
-  const auto now = image();
-  std::vector<BrokerId> out;
-  for (const auto& [id, broker] : now->brokers()) out.push_back(id);
-  return out;
 }
 
 MetadataDelta MetadataCache::apply(const protocol::UpdateMetadataRequest& request) {
@@ -126,6 +146,7 @@ MetadataDelta MetadataCache::apply(const protocol::UpdateMetadataRequest& reques
   {
     const std::lock_guard lock(mutex_);
     image_ = fresh;
+    version_.fetch_add(1, std::memory_order_release);
   }
   for (const auto& listener : listeners_) listener(delta, *fresh);
   wake(*fresh);
@@ -145,10 +166,7 @@ void MetadataCache::wake(const MetadataImage& image) {
       }
     }
   }
-  for (auto& waiter : ready) {
-    waiter->satisfied.store(true);
-    boost::asio::post(waiter->executor, [waiter] { waiter->timer.cancel(); });
-  }
+  for (const auto& waiter : ready) waiter->satisfied.set();
 }
 
 bool MetadataCache::satisfied_or_added(const std::shared_ptr<Waiter>& waiter) {
@@ -164,18 +182,12 @@ void MetadataCache::forget(const std::shared_ptr<Waiter>& waiter) {
 }
 
 Awaitable<bool> MetadataCache::wait_until(std::function<bool(const MetadataImage&)> predicate, Millis timeout) {
-  auto executor = co_await boost::asio::this_coro::executor;
-  auto waiter = std::make_shared<Waiter>(std::move(executor), std::move(predicate));
+  const auto waiter = std::make_shared<Waiter>(std::move(predicate));
   if (timeout <= Millis(0)) co_return waiter->predicate(*image());
   if (satisfied_or_added(waiter)) co_return true;
-  waiter->timer.expires_after(timeout);
-  // A wake-up may have come before the wait began: its cancel() then found nothing to cancel, but its post is still ahead of us or `satisfied` is set.
-  if (!waiter->satisfied.load()) {
-    boost::system::error_code ignored;  // cancelled: woken
-    co_await waiter->timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
-  }
-  forget(waiter);
-  co_return waiter->satisfied.load();
+  const bool satisfied = co_await waiter->satisfied.wait_for(timeout);
+  if (!satisfied) forget(waiter);
+  co_return satisfied;
 }
 
 bool all_leaders_live(const MetadataImage& image, std::string_view topic, std::int32_t count) {

@@ -2,8 +2,12 @@
 //
 // One writer (the strand on which control requests are applied) swaps the image; readers on any thread take the shared_ptr and work on it. Listeners run on
 // the writer's thread after the swap, and are added before the broker starts.
+// Readers take no lock: each thread keeps the image it saw last with a reference count of its own, and looks only whether the version is still the same. So
+// threads that serve Metadata, Produce and Fetch write to no memory that they share.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -39,34 +43,29 @@ struct MetadataDelta {
 
 class MetadataCache {
  public:
-  explicit MetadataCache(BrokerId self) : self_(self), image_(std::make_shared<const MetadataImage>()) {}
+  explicit MetadataCache(BrokerId self);
   MetadataCache(const MetadataCache&) = delete;
   MetadataCache& operator=(const MetadataCache&) = delete;
 
   /// The current image; keep it for as long as one request needs a consistent view.
-  [[nodiscard]] std::shared_ptr<const MetadataImage> image() const {
-    const std::lock_guard lock(mutex_);
-    return image_;
-  }
+  [[nodiscard]] std::shared_ptr<const MetadataImage> image() const { return seen(); }
   [[nodiscard]] BrokerId self() const noexcept { return self_; }
 
   // Short-cuts; each reads the image of this moment.
-  [[nodiscard]] bool contains(std::string_view topic) const { return image()->topic(topic) != nullptr; }
-  [[nodiscard]] bool contains(TopicPartitionView tp) const { return image()->partition(tp) != nullptr; }
+  [[nodiscard]] bool contains(std::string_view topic) const { return seen()->topic(topic) != nullptr; }
+  [[nodiscard]] bool contains(TopicPartitionView tp) const { return seen()->partition(tp) != nullptr; }
   [[nodiscard]] std::optional<std::int32_t> partition_count(std::string_view topic) const;
   [[nodiscard]] std::optional<LeaderAndEpoch> leader(TopicPartitionView tp) const;
-  [[nodiscard]] std::optional<TopicId> topic_id(std::string_view name) const;     ///< Nothing when unknown or without id.
+  [[nodiscard]] std::optional<TopicId> topic_id(std::string_view name) const;  ///< Nothing when unknown or without id.
   [[nodiscard]] std::optional<std::string> topic_name(TopicId id) const;
-  [[nodiscard]] bool is_alive(BrokerId id) const { return image()->broker(id) != nullptr; }
-  [[nodiscard]] std::vector<BrokerId> alive_brokers() const;
-  [[nodiscard]] std::optional<BrokerId> controller_id() const { return image()->controller_id(); }
+  [[nodiscard]] bool is_alive(BrokerId id) const { return seen()->broker(id) != nullptr; }
+  [[nodiscard]] std::optional<BrokerId> controller_id() const { return seen()->controller_id(); }
 
   /// Applies an UpdateMetadata: live_brokers replaces the list, topic_states is a delta, leader -2 deletes (interbroker.md §3). Called by one strand only.
   MetadataDelta apply(const protocol::UpdateMetadataRequest& request);
   /// Called after each apply, on the writer's thread. REQUIRES: added before the first apply.
   void add_listener(std::function<void(const MetadataDelta&, const MetadataImage&)> listener) { listeners_.push_back(std::move(listener)); }
 
-  /// REQUIRES: the caller runs on a single-threaded executor or a strand.
   /// Waits until `predicate` holds for the image; false when `timeout` passed first. The predicate runs on the caller's and on the writer's thread.
   Awaitable<bool> wait_until(std::function<bool(const MetadataImage&)> predicate, Millis timeout);
   /// Waits until a topic's partitions [0, count) all have a live leader.
@@ -74,14 +73,18 @@ class MetadataCache {
 
  private:
   struct Waiter;
+  /// The current image as this thread keeps it; the reference holds until the thread's next call.
+  [[nodiscard]] const std::shared_ptr<const MetadataImage>& seen() const;
   void wake(const MetadataImage& image);
   // Locks are taken in plain functions only: g++ 12 may keep a guard of a coroutine's scope locked.
   bool satisfied_or_added(const std::shared_ptr<Waiter>& waiter);
   void forget(const std::shared_ptr<Waiter>& waiter);
 
   const BrokerId self_;
+  const std::uint64_t id_;  // of this cache, never used again: what a thread keeps may outlive it
   mutable std::mutex mutex_;  // guards image_ (the pointer) and waiters_
   std::shared_ptr<const MetadataImage> image_;
+  std::atomic<std::uint64_t> version_{1};  // raised after image_, under the mutex
   std::list<std::shared_ptr<Waiter>> waiters_;
   std::vector<std::function<void(const MetadataDelta&, const MetadataImage&)>> listeners_;
 };

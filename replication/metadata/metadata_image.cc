@@ -12,7 +12,7 @@ std::size_t shard_of(TopicId id) noexcept { return std::hash<TopicId>{}(id) % Me
 
 }  // namespace
 
-bool is_internal_topic(std::string_view name) noexcept { return name == "__consumer_offsets" || name == "__transaction_state"; }
+bool is_internal_topic(std::string_view name) noexcept { return name == kGroupMetadataTopic || name == kTransactionStateTopic; }
 
 const BrokerEndpoint* BrokerMetadata::endpoint(std::string_view listener) const noexcept {
   for (const auto& e : endpoints)

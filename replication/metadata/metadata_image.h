@@ -75,7 +75,11 @@ class TopicMetadata {
   std::vector<BrokerId> brokers_;  // what the spans of partitions_ point into
 };
 
-/// True for __consumer_offsets and __transaction_state.
+/// The brokers' own topics (Kafka 3.9 Topic.GROUP_METADATA_TOPIC_NAME, TRANSACTION_STATE_TOPIC_NAME).
+inline constexpr std::string_view kGroupMetadataTopic = "__consumer_offsets";
+inline constexpr std::string_view kTransactionStateTopic = "__transaction_state";
+
+/// True for the two above.
 bool is_internal_topic(std::string_view name) noexcept;
 
 class MetadataImage {

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "config/metric_handles.h"
-#include "protocol/base/check.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 
@@ -130,7 +129,7 @@ void Partition::leave(LeaderEpoch epoch, const LogAppendInfo* appended) {
     }
     gate_.leave_locked(batch);
   }
-  if (counts) wake(appended->valid_bytes);
+  if (counts) wake(appended->rolled ? std::numeric_limits<std::int64_t>::max() : appended->valid_bytes);
 }
 
 Awaitable<AppendResult<LogAppendInfo>> Partition::append_as_leader(PartitionAppend append) {
@@ -221,7 +220,11 @@ void Partition::read(const PartitionRead& request, bool update_follower, Partiti
     if (epoch < request.last_fetched_epoch || end < request.fetch_offset) out.diverging = DivergingEpoch{epoch, end};
   }
   if (!out.diverging) {
-    auto data = a.log->read(request.fetch_offset, request.max_bytes, request.isolation, request.min_one_batch);
+    auto data = a.log->read(request.fetch_offset, request.max_bytes, request.isolation, request.min_one_batch, request.cold);
+    if (!data && storage::is_needs_disk(data.error())) {
+      out.needs_disk = true;
+      return;
+    }
     if (!data) {
       MOLDAU_LOG(replica, debug, "reading {} at {}: {} {}", tp_, request.fetch_offset, data.error().code, data.error().message);
       return fail(data.error().code);
@@ -306,37 +309,37 @@ void Partition::set_log(std::shared_ptr<storage::Log> log) {
   topic_id_ = id;
 }
 
-bool Partition::make_leader(const PartitionAssignment& to) {
-  const auto l = log();
-  MOLDAU_CHECK(l != nullptr, "a leader has a log");
-  // The gate is closed or the replica was no leader: the log end stands still.
-  const Offset end = l->log_end_offset();
-  bool was_leader = false;
+ErrorCode Partition::make_leader(const PartitionAssignment& to) {
+  std::shared_ptr<storage::Log> l;
   bool new_epoch = false;
   {
     const std::lock_guard lock(mutex_);
-    was_leader = state_.is_leader();
+    if (is_offline() || !log_) return ErrorCode::kafka_storage_error;
+    l = log_;
     new_epoch = to.leader_epoch > state_.leader_epoch();
   }
+  // The gate is closed or the replica was no leader: the log end stands still.
+  const Offset end = l->log_end_offset();
   if (new_epoch) l->assign_epoch_start(to.leader_epoch, end);
   bool moved = false;
   {
     const std::lock_guard lock(mutex_);
+    if (is_offline() || log_ != l) return ErrorCode::kafka_storage_error;
     state_.become_leader(to, end, now_ms());
     moved = advance_high_watermark_locked();  // an ISR of one moves at once
   }
   if (moved) wake(std::numeric_limits<std::int64_t>::max());
-  return !was_leader;
+  return ErrorCode::none;
 }
 
-bool Partition::make_follower(const PartitionAssignment& to) {
-  bool changed = false;
+ErrorCode Partition::make_follower(const PartitionAssignment& to) {
   {
     const std::lock_guard lock(mutex_);
-    changed = state_.become_follower(to);
+    if (is_offline() || !log_) return ErrorCode::kafka_storage_error;
+    state_.become_follower(to);
   }
   waiters_.wake_all();
-  return changed;
+  return ErrorCode::none;
 }
 
 void Partition::stop() {

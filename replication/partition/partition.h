@@ -63,6 +63,7 @@ struct PartitionRead {
   bool min_one_batch = true;
   bool leader_only = true;
   BrokerId replica = kNoBroker;  ///< >= 0: a follower.
+  storage::ColdRead cold = storage::ColdRead::wait;
 };
 
 /// KIP-595/320: the follower's log left the leader's after this epoch.
@@ -74,6 +75,7 @@ struct DivergingEpoch {
 /// What a read gives; with an error all offsets are -1.
 struct PartitionReadResult {
   ErrorCode error = ErrorCode::none;
+  bool needs_disk = false;  ///< Nothing was read: ColdRead::refuse was asked and the disk would have to be waited for.
   Offset high_watermark = kNoOffset;
   Offset last_stable_offset = kNoOffset;
   Offset log_start_offset = kNoOffset;
@@ -120,7 +122,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   [[nodiscard]] std::optional<ErrorCode> check_replicated(Offset required) const;
 
   // ---- reads ----
-  /// Reads for a consumer or a follower (whose fetch offset acknowledges what lies below it, when `update_follower`).
+  /// Reads for a consumer or a follower (whose fetch offset acknowledges what lies below it, when `update_follower` and something was read).
   void read(const PartitionRead& request, bool update_follower, PartitionReadResult& out);
   /// Brings the offsets of an earlier, good result up to date; its data stays.
   void refresh_offsets(PartitionReadResult& out) const;
@@ -151,12 +153,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// Sets the log once it is created and has its topic id. REQUIRES: the gate is closed or there was none.
   void set_log(std::shared_ptr<storage::Log> log);
   AppendGate& gate() noexcept { return gate_; }
-  /// REQUIRES: a log, the gate closed when it was leader. Writes the leader epoch checkpoint. True when it was not leader before.
-  bool make_leader(const PartitionAssignment& to);
-  /// True when its leader or epoch is new.
-  bool make_follower(const PartitionAssignment& to);
+  /// Takes note of the new epoch's start. KAFKA_STORAGE_ERROR when the log directory has failed meanwhile. REQUIRES: the gate closed when it was leader.
+  ErrorCode make_leader(const PartitionAssignment& to);
+  ErrorCode make_follower(const PartitionAssignment& to);
   void stop();
-  /// Looks for followers that fell behind, and for a high watermark that time alone lets move.
+  /// Looks for followers that fell behind, and for a high watermark that time alone lets move. TODO(#5): ReplicaManager calls it every
+  /// replica.lag.time.max.ms / 2; a cluster of one has no followers.
   void expire_isr();
 
  private:

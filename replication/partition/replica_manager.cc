@@ -3,7 +3,6 @@
 #include "config/metric_handles.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
-#include "replication/delayed/waiter.h"
 
 namespace moldau::replication {
 
@@ -24,15 +23,6 @@ ReplicaManager::~ReplicaManager() {
 void ReplicaManager::shutdown() {
   stopping_.store(true, std::memory_order_release);
   timers_.close();
-}
-
-Awaitable<void> ReplicaManager::run_isr_expiration() {
-  const Millis period(std::max<std::int64_t>(1, deps_.replica_lag_time_max_ms / 2));
-  while (!stopping_.load(std::memory_order_acquire)) {
-    Waiter pause(timers_);
-    if (co_await pause.wait_until(timers_.now() + period) == WaitOutcome::cancelled) co_return;
-    for (const auto& p : partitions()) p->expire_isr();
-  }
 }
 
 // ---- partitions ----

@@ -20,8 +20,9 @@
 #include "config/metrics.h"
 #include "protocol/base/arena.h"
 #include "protocol/base/async.h"
+#include "protocol/base/async_mutex.h"
 #include "protocol/base/clock.h"
-#include "replication/delayed/serial_queue.h"
+#include "replication/delayed/purgatory.h"
 #include "replication/delayed/timer_service.h"
 #include "replication/metadata/metadata_cache.h"
 #include "replication/partition/partition.h"
@@ -151,8 +152,6 @@ class ReplicaManager {
   void add_leadership_listener(LeadershipListener listener) { leadership_listeners_.push_back(std::move(listener)); }
   /// Called when a log directory failed and its partitions are offline (the broker tells the controller).
   void set_dir_failure_listener(std::function<void(const std::string& dir)> listener) { dir_failure_listener_ = std::move(listener); }
-  /// Looks for followers that fall behind until shutdown(); run it in a TaskGroup.
-  Awaitable<void> run_isr_expiration();
   /// Ends every wait: waiting fetches and produces are answered as if their time had passed. Idempotent.
   void shutdown();
 
@@ -179,8 +178,6 @@ class ReplicaManager {
   [[nodiscard]] static bool needs_replication(const AppendOptions& options, std::span<PartitionAppendResult> results);
   /// Phase two: waits until every good append is replicated (REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS_AFTER_APPEND, NOT_LEADER_OR_FOLLOWER).
   Awaitable<void> wait_replicated(const AppendOptions& options, std::span<PartitionAppendResult> results);
-  /// Both phases for one batch of a coordinator, internal topics allowed.
-  Awaitable<storage::AppendResult<storage::LogAppendInfo>> append_internal(TopicPartitionView tp, Bytes records, std::int16_t acks, Millis timeout);
   /// The log of a partition that this broker leads; null otherwise. For loading coordinators.
   [[nodiscard]] std::shared_ptr<storage::Log> leader_log(TopicPartitionView tp) const;
 
@@ -221,6 +218,8 @@ class ReplicaManager {
   ErrorCode admit(RoleChange& change);
   void apply_role(RoleChange& change);
   ErrorCode attach_log(RoleChange& change);
+  /// Brings a new log's configuration up to date. REQUIRES: the log manager shows the log.
+  void settle_config(storage::Log& log) const;
   void notify(std::span<const LeadershipChange> changes);
   void on_dir_failure(const std::string& dir);
   void register_metrics();
@@ -228,22 +227,32 @@ class ReplicaManager {
   struct ReadTotals {
     std::int64_t bytes = 0;
     std::size_t readable = 0;  // partitions that the caller did not refuse
-    bool answer_now = false;   // an error or a divergence
+    bool answer_now = false;   // no wait, however little there is
   };
-  void read_one(const FetchParams& params, const FetchPartition& asked, std::int32_t budget, bool min_one, bool first_read, FetchResult& result) const;
-  ReadTotals read_all(const FetchParams& params, std::span<const FetchPartition> partitions, std::span<FetchResult> results) const;
+  struct ReadLimits {
+    std::int32_t budget = 0;    // bytes that are left of the request's
+    bool min_one_batch = false;
+    bool first_read = false;    // a follower's fetch offset counts
+  };
+  void read_one(const FetchParams& params, const FetchPartition& asked, const ReadLimits& limits, storage::ColdRead cold, FetchResult& result) const;
+  /// The same read on the blocking pool.
+  Awaitable<void> read_from_disk(const FetchParams& params, const FetchPartition& asked, ReadLimits limits, FetchResult& result) const;
+  Awaitable<ReadTotals> read_all(const FetchParams& params, std::span<const FetchPartition> partitions, std::span<FetchResult> results) const;
   Awaitable<void> wait_for_data(const FetchParams& params, std::span<const FetchPartition> partitions, std::span<FetchResult> results, std::int64_t bytes);
 
   ReplicaManagerDeps deps_;
   PartitionEnv env_;
   TimerService timers_;
-  SerialQueue state_changes_;
+  AsyncMutex state_changes_;
   std::atomic<std::int32_t> controller_epoch_{0};
   mutable std::array<Shard, kShards> shards_;
   TopicMetricsRegistry topic_metrics_;
   std::vector<LeadershipListener> leadership_listeners_;
   std::function<void(const std::string&)> dir_failure_listener_;
   std::atomic<bool> stopping_{false};
+  Purgatory delayed_produces_{"Produce"};
+  Purgatory delayed_fetches_{"Fetch"};
+  Purgatory delayed_deletes_{"DeleteRecords"};
   config::Counter expired_followers_;
   config::Counter expired_consumers_;
   std::vector<config::MetricFamilyBase::Registration> gauges_;

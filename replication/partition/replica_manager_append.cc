@@ -1,4 +1,4 @@
-// Appends of a leader: Produce in two phases, and the coordinators' own records.
+// Appends of a leader, in two phases: Produce, and the coordinators' own records.
 #include <boost/container/small_vector.hpp>
 
 #include <algorithm>
@@ -90,6 +90,7 @@ Awaitable<void> ReplicaManager::wait_replicated(const AppendOptions& options, st
     results[i].partition->waiters().add(watches[i], waiter, WaitFor::high_watermark, results[i].info.last_offset + 1);
     pending.push_back(i);
   }
+  const Purgatory::Stay stay(delayed_produces_, pending.size());
   bool expired = false;
   while (true) {
     const auto resolved = std::remove_if(pending.begin(), pending.end(), [&](std::size_t i) {
@@ -103,29 +104,6 @@ Awaitable<void> ReplicaManager::wait_replicated(const AppendOptions& options, st
     if (pending.empty() || expired) break;
     expired = co_await waiter.wait_until(deadline) != WaitOutcome::woken;
   }
-}
-
-Awaitable<storage::AppendResult<storage::LogAppendInfo>> ReplicaManager::append_internal(TopicPartitionView tp, Bytes records, std::int16_t acks, Millis timeout) {
-  AppendOptions options;
-  options.acks = acks;
-  options.timeout = timeout;
-  options.internal_topics_allowed = true;
-  options.origin = storage::AppendOrigin::coordinator;
-  PartitionRecords in;
-  in.tp = tp;
-  in.records = records;
-  PartitionAppendResult out;
-  const std::span<PartitionAppendResult> results(&out, 1);
-  co_await append_records(options, std::span<const PartitionRecords>(&in, 1), results);
-  if (needs_replication(options, results)) co_await wait_replicated(options, results);
-  if (out.error != ErrorCode::none) {
-    storage::AppendError error;
-    error.code = out.error;
-    error.message = std::move(out.message);
-    error.record_errors = std::move(out.record_errors);
-    co_return error;
-  }
-  co_return out.info;
 }
 
 }  // namespace moldau::replication

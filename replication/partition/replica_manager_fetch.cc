@@ -1,10 +1,14 @@
 // Fetch: one pass over the partitions in their order within the byte budgets, then, if there is not enough, a wait for news of any of them
-// (Kafka 3.9 ReplicaManager.fetchMessages, DelayedFetch).
+// (Kafka 3.9 ReplicaManager.fetchMessages, DelayedFetch). What is cached is read on the caller's thread; a partition whose index, batch headers or descriptor
+// must come from the disk is read on the blocking pool.
+#include <boost/container/small_vector.hpp>
+
 #include <algorithm>
 
 #include "replication/delayed/watch_set.h"
 #include "replication/delayed/waiter.h"
 #include "replication/partition/replica_manager.h"
+#include "storage/io/offload.h"
 
 namespace moldau::replication {
 
@@ -31,12 +35,14 @@ Offset bound(const PartitionReadResult& r, WaitFor what) {
   }
 }
 
+/// The answer does not wait for more: an error, a divergence, or data of an older segment, behind which there surely is more (Kafka 3.9 DelayedFetch, case F).
+bool ends_wait(const PartitionReadResult& r) { return r.error != ErrorCode::none || r.diverging || r.data.on_older_segment; }
+
 std::int32_t clamp_budget(std::int64_t budget) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(budget, INT32_MIN, INT32_MAX)); }
 
 }  // namespace
 
-void ReplicaManager::read_one(const FetchParams& params, const FetchPartition& asked, std::int32_t budget, bool min_one, bool first_read,
-                              FetchResult& result) const {
+void ReplicaManager::read_one(const FetchParams& params, const FetchPartition& asked, const ReadLimits& limits, storage::ColdRead cold, FetchResult& result) const {
   if (asked.refused != ErrorCode::none) {
     result.read = PartitionReadResult{};
     result.read.error = asked.refused;
@@ -50,25 +56,19 @@ void ReplicaManager::read_one(const FetchParams& params, const FetchPartition& a
       return;
     }
   }
-  if (first_read) result.partition->metrics().count_fetch_request();
-  if (std::min(asked.max_bytes, budget) < 0) {
-    // Kafka 3.9 LocalLog.read throws on it.
-    result.read = PartitionReadResult{};
-    result.read.error = ErrorCode::unknown_server_error;
-    return;
-  }
   PartitionRead read;
   read.fetch_offset = asked.fetch_offset;
   read.follower_log_start = asked.log_start_offset;
   read.current_leader_epoch = asked.current_leader_epoch;
   read.last_fetched_epoch = asked.last_fetched_epoch;
   read.topic_id = asked.id;
-  read.max_bytes = std::min(asked.max_bytes, budget);
+  read.max_bytes = std::min(asked.max_bytes, limits.budget);
   read.isolation = isolation_of(params);
-  read.min_one_batch = min_one;
+  read.min_one_batch = limits.min_one_batch;
   read.leader_only = params.leader_only;
   read.replica = params.replica;
-  result.partition->read(read, first_read, result.read);
+  read.cold = cold;
+  result.partition->read(read, limits.first_read, result.read);
   // From v3 on a consumer never gets a cut first batch: it gets nothing and, being first in the next answer, gets it whole then.
   if (!params.hard_max_bytes && result.read.data.first_entry_incomplete) {
     result.read.data.slice = storage::FileSlice{};
@@ -77,28 +77,41 @@ void ReplicaManager::read_one(const FetchParams& params, const FetchPartition& a
   if (result.read.error == ErrorCode::unknown_server_error || result.read.error == ErrorCode::corrupt_message) result.partition->metrics().count_failed_fetch();
 }
 
-ReplicaManager::ReadTotals ReplicaManager::read_all(const FetchParams& params, std::span<const FetchPartition> partitions,
-                                                    std::span<FetchResult> results) const {
+Awaitable<void> ReplicaManager::read_from_disk(const FetchParams& params, const FetchPartition& asked, ReadLimits limits, FetchResult& result) const {
+  auto work = [this, &params, &asked, &limits, &result] {
+    read_one(params, asked, limits, storage::ColdRead::wait, result);
+    return true;
+  };
+  co_await storage::offload(deps_.blocking, std::move(work));
+}
+
+Awaitable<ReplicaManager::ReadTotals> ReplicaManager::read_all(const FetchParams& params, std::span<const FetchPartition> partitions,
+                                                               std::span<FetchResult> results) const {
   ReadTotals totals;
+  ReadLimits limits;
+  limits.first_read = true;
+  limits.min_one_batch = !params.hard_max_bytes;
   std::int64_t budget = params.max_bytes;
-  bool min_one = !params.hard_max_bytes;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
-    read_one(params, partitions[i], clamp_budget(budget), min_one, true, results[i]);
+    limits.budget = clamp_budget(budget);
+    read_one(params, partitions[i], limits, storage::ColdRead::refuse, results[i]);
+    if (results[i].read.needs_disk) co_await read_from_disk(params, partitions[i], limits, results[i]);
     const PartitionReadResult& r = results[i].read;
     const std::int64_t size = r.data.slice.size;
     // Once a partition gave something, the limits hold for those behind it.
-    if (size > 0) min_one = false;
+    if (size > 0) limits.min_one_batch = false;
     budget = std::max<std::int64_t>(0, budget - size);
     totals.bytes += size;
     if (partitions[i].refused != ErrorCode::none) continue;
+    if (results[i].partition) results[i].partition->metrics().count_fetch_request();
     ++totals.readable;
-    if (r.error != ErrorCode::none || r.diverging) totals.answer_now = true;
+    if (ends_wait(r)) totals.answer_now = true;
   }
-  return totals;
+  co_return totals;
 }
 
 Awaitable<void> ReplicaManager::fetch(const FetchParams& params, std::span<const FetchPartition> partitions, std::span<FetchResult> results) {
-  const ReadTotals totals = read_all(params, partitions, results);
+  const ReadTotals totals = co_await read_all(params, partitions, results);
   if (params.max_wait <= Millis(0) || totals.readable == 0 || totals.answer_now || totals.bytes >= params.min_bytes) co_return;
   co_await wait_for_data(params, partitions, results, totals.bytes);
 }
@@ -111,33 +124,38 @@ Awaitable<void> ReplicaManager::wait_for_data(const FetchParams& params, std::sp
   WatchSet watches(partitions.size());
   waiter.set_needed(params.min_bytes - bytes);
 
-  bool answer_now = false;
-  const auto read_again = [&](std::size_t i) {
-    const std::int64_t before = results[i].read.data.slice.size;
-    const std::int64_t others = bytes - before;
-    read_one(params, partitions[i], clamp_budget(std::max<std::int64_t>(0, params.max_bytes - others)), !params.hard_max_bytes && others == 0, false, results[i]);
-    bytes = others + results[i].read.data.slice.size;
-    if (results[i].read.error != ErrorCode::none || results[i].read.diverging) answer_now = true;
-  };
-
+  std::size_t watched = 0;
+  boost::container::small_vector<std::size_t, 4> to_read;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     if (partitions[i].refused != ErrorCode::none) continue;
     const Offset seen = bound(results[i].read, what);
     const Offset threshold = std::max(seen, partitions[i].fetch_offset) + 1;
     results[i].partition->waiters().add(watches[i], waiter, what, threshold);
+    ++watched;
     // What came between the read and the watch.
-    if (results[i].partition->reached(what) >= threshold) read_again(i);
+    if (results[i].partition->reached(what) >= threshold) to_read.push_back(i);
   }
+  const Purgatory::Stay stay(delayed_fetches_, watched);
+  bool answer_now = false;
   bool expired = false;
-  while (!answer_now && bytes < params.min_bytes && !expired) {
-    waiter.set_needed(params.min_bytes - bytes);
-    bool news = false;
-    for (std::size_t i = 0; i < partitions.size(); ++i) {
-      if (!watches[i].take_fired()) continue;
-      news = true;
-      read_again(i);
+  while (true) {
+    for (const std::size_t i : to_read) {
+      FetchResult& result = results[i];
+      const std::int64_t others = bytes - static_cast<std::int64_t>(result.read.data.slice.size);
+      ReadLimits limits;
+      limits.budget = clamp_budget(std::max<std::int64_t>(0, params.max_bytes - others));
+      limits.min_one_batch = !params.hard_max_bytes && others == 0;
+      read_one(params, partitions[i], limits, storage::ColdRead::refuse, result);
+      if (result.read.needs_disk) co_await read_from_disk(params, partitions[i], limits, result);
+      bytes = others + static_cast<std::int64_t>(result.read.data.slice.size);
+      if (ends_wait(result.read)) answer_now = true;
     }
-    if (news) continue;
+    if (answer_now || expired || bytes >= params.min_bytes) break;
+    waiter.set_needed(params.min_bytes - bytes);
+    to_read.clear();
+    for (std::size_t i = 0; i < partitions.size(); ++i)
+      if (watches[i].take_fired()) to_read.push_back(i);
+    if (!to_read.empty()) continue;
     expired = co_await waiter.wait_until(deadline) != WaitOutcome::woken;
   }
   if (expired) (params.replica >= BrokerId(0) ? expired_followers_ : expired_consumers_).add();

@@ -13,6 +13,7 @@ namespace moldau::replication {
 namespace {
 constexpr std::int64_t kLatest = -1;
 constexpr std::int64_t kEarliest = -2;
+constexpr std::int64_t kMaxTimestamp = -3;
 constexpr std::int64_t kEarliestLocal = -4;
 constexpr std::int64_t kLatestTiered = -5;
 constexpr std::int64_t kEarliestPendingUpload = -6;
@@ -23,6 +24,13 @@ Result<std::optional<storage::TimestampAndOffset>> ReplicaManager::offset_for_ti
   if (const ErrorCode missing = find(tp, p); missing != ErrorCode::none) return Error(missing);
   const Partition::Access a = p->access(lookup.current_leader_epoch, lookup.leader_only);
   if (a.error != ErrorCode::none) return Error(a.error);
+  std::optional<storage::TimestampAndOffset> by_time;
+  if (lookup.timestamp >= 0 || lookup.timestamp == kMaxTimestamp) {
+    auto found = a.log->offset_by_timestamp(lookup.timestamp);
+    if (!found) return found;
+    by_time = *found;
+  }
+  // Behind the search: a record that a client may see by now is not withheld because it came after the question.
   const storage::LogOffsets at = a.log->offsets();
   const Offset last = !lookup.read_committed ? at.log_end : *lookup.read_committed ? at.last_stable : at.high_watermark;
   // A new leader whose high watermark lags behind its epoch's start cannot tell a client what the last offset is (KIP-207).
@@ -42,9 +50,7 @@ Result<std::optional<storage::TimestampAndOffset>> ReplicaManager::offset_for_ti
     case kEarliestPendingUpload:
       return std::optional<storage::TimestampAndOffset>();  // nothing is ever tiered
     default: {
-      auto found = a.log->offset_by_timestamp(lookup.timestamp);
-      if (!found) return found;
-      if (*found && (*found)->offset < last) return found;
+      if (by_time && by_time->offset < last) return by_time;
       if (lagging) return Error(ErrorCode::offset_not_available);
       return std::optional<storage::TimestampAndOffset>();
     }
@@ -109,6 +115,8 @@ Awaitable<void> ReplicaManager::delete_records(std::span<const std::pair<TopicPa
     partitions[i]->waiters().add(watches[i], waiter, WaitFor::low_watermark, done->requested);
     pending.push_back(i);
   }
+  std::optional<Purgatory::Stay> stay;
+  if (!pending.empty()) stay.emplace(delayed_deletes_, pending.size());
   bool expired = false;
   while (!pending.empty()) {
     std::erase_if(pending, [&](std::size_t i) {

@@ -113,6 +113,17 @@ ErrorCode ReplicaManager::admit(RoleChange& change) {
   return ErrorCode::none;
 }
 
+void ReplicaManager::settle_config(storage::Log& log) const {
+  // A change that was applied before the log could be seen has missed it, one from now on finds it; a value written here that is older than such a change is
+  // found by the next look.
+  for (auto applied = log.config();;) {
+    auto now = deps_.topic_config(log.topic_partition().topic);
+    if (*now == *applied) return;
+    log.update_config(now);
+    applied = std::move(now);
+  }
+}
+
 ErrorCode ReplicaManager::attach_log(RoleChange& change) {
   auto log = change.partition->log();
   const bool fresh = log == nullptr;
@@ -123,6 +134,7 @@ ErrorCode ReplicaManager::attach_log(RoleChange& change) {
       return made.error().code;
     }
     log = std::move(*made);
+    settle_config(*log);
   }
   if (!change.id.is_zero() && log->topic_id().is_zero()) {
     if (const auto recorded = log->assign_topic_id(change.id); !recorded) return recorded.error().code;
@@ -130,7 +142,10 @@ ErrorCode ReplicaManager::attach_log(RoleChange& change) {
   if (fresh) {
     const auto checkpointed = deps_.logs.checkpointed_high_watermark(change.tp);
     if (checkpointed && *checkpointed > log->high_watermark()) log->update_high_watermark(*checkpointed);
+    const std::string dir = log->parent_dir();
     change.partition->set_log(std::move(log));
+    // A directory that failed before the partition had its log did not find the partition among those it takes offline.
+    if (!deps_.logs.is_dir_online(dir)) return ErrorCode::kafka_storage_error;
   }
   return ErrorCode::none;
 }
@@ -139,12 +154,8 @@ void ReplicaManager::apply_role(RoleChange& change) {
   try {
     change.error = attach_log(change);
     if (change.error == ErrorCode::none) {
-      if (change.state->leader == deps_.self) {
-        change.partition->make_leader(change.assignment());
-      } else {
-        change.partition->make_follower(change.assignment());
-      }
-      return;
+      const auto to = change.assignment();
+      change.error = change.state->leader == deps_.self ? change.partition->make_leader(to) : change.partition->make_follower(to);
     }
   } catch (const std::exception& e) {
     MOLDAU_LOG(replica, err, "role change of {} failed: {}", change.tp, e.what());
@@ -154,7 +165,7 @@ void ReplicaManager::apply_role(RoleChange& change) {
 }
 
 Awaitable<LeaderAndIsrResponse> ReplicaManager::become_leader_or_follower(const LeaderAndIsrRequest& request, std::int16_t version, Arena& arena) {
-  const auto turn = co_await state_changes_.enter();
+  const auto turn = co_await state_changes_.lock();
   LeaderAndIsrResponse response;
   response.error_code = fence(request.controller_epoch, request.broker_epoch);
   if (response.error_code != ErrorCode::none) co_return response;
@@ -225,7 +236,7 @@ Awaitable<LeaderAndIsrResponse> ReplicaManager::become_leader_or_follower(const 
 }
 
 Awaitable<StopReplicaResponse> ReplicaManager::stop_replicas(const StopReplicaRequest& request, std::int16_t version, Arena& arena) {
-  const auto turn = co_await state_changes_.enter();
+  const auto turn = co_await state_changes_.lock();
   StopReplicaResponse response;
   response.error_code = fence(request.controller_epoch, request.broker_epoch);
   if (response.error_code != ErrorCode::none) co_return response;
@@ -283,6 +294,8 @@ Awaitable<StopReplicaResponse> ReplicaManager::stop_replicas(const StopReplicaRe
     }
     if (s.remove) to_remove.push_back(&s);
   }
+  for (const Stop* s : to_remove)
+    if (const auto log = deps_.logs.get(s->tp)) co_await log->seal();
   if (!to_remove.empty()) {
     auto work = [this, &to_remove] {
       parallel_for(deps_.blocking, to_remove.size(), deps_.blocking_threads - 1, [&](std::size_t i) {
@@ -309,7 +322,7 @@ Awaitable<StopReplicaResponse> ReplicaManager::stop_replicas(const StopReplicaRe
 }
 
 Awaitable<protocol::UpdateMetadataResponse> ReplicaManager::update_metadata(const protocol::UpdateMetadataRequest& request) {
-  const auto turn = co_await state_changes_.enter();
+  const auto turn = co_await state_changes_.lock();
   protocol::UpdateMetadataResponse response;
   response.error_code = fence(request.controller_epoch, request.broker_epoch);
   if (response.error_code == ErrorCode::none) deps_.metadata.apply(request);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/base/async.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/error.h"
 #include "replication/store/metadata_store.h"
@@ -21,7 +22,13 @@ namespace moldau::replication {
 /// The log directory in which the store lies, or the first one when none holds it yet. Two that hold one: an error that names both.
 Result<std::string> find_embedded_store(const std::vector<std::string>& log_dirs);
 
+/// Where the simulator's store differs from a broker's.
+struct EmbeddedStoreOptions {
+  Executor executor;        ///< Set: operations run there, one after the other, and no thread is made.
+  std::string file_system;  ///< Name of the SQLite VFS; empty: the system's.
+};
+
 /// Opens (or makes) the store in `dir`. Blocking; the error's message says what to do (another process holds it, not a database, from a newer version).
-Result<std::unique_ptr<MetadataStore>> open_embedded_store(const std::string& dir, Clock& clock);
+Result<std::unique_ptr<MetadataStore>> open_embedded_store(const std::string& dir, Clock& clock, EmbeddedStoreOptions options = {});
 
 }  // namespace moldau::replication

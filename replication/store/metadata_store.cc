@@ -1,11 +1,5 @@
 #include "replication/store/metadata_store.h"
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -13,10 +7,12 @@
 #include <stdexcept>
 #include <utility>
 
+#include "protocol/base/timer.h"
+
 namespace moldau::replication {
 namespace {
 
-constexpr std::chrono::milliseconds kRetryBackoff{1000};
+constexpr Millis kRetryBackoff{1000};
 
 }  // namespace
 
@@ -38,6 +34,8 @@ std::string_view to_string(StoreError error) noexcept {
   }
   return "Unknown";
 }
+
+ErrorCode error_code(StoreError error) noexcept { return error == StoreError::connection_loss ? ErrorCode::request_timed_out : ErrorCode::unknown_server_error; }
 
 std::string_view to_string(StoreEventType type) noexcept {
   switch (type) {
@@ -112,23 +110,74 @@ StoreOp StoreOp::multi(std::vector<StoreOp> ops) {
   return op;
 }
 
-Awaitable<std::vector<StoreResponse>> MetadataStore::attempt(std::vector<StoreOp> ops) {
-  namespace asio = boost::asio;
-  // The handler can only be moved, std::function wants copies: it is shared. It is posted to its own executor, so that the store's thread goes on.
-  const auto initiate = [this](auto handler, std::vector<StoreOp> batch) {
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    submit(std::move(batch), [shared](std::vector<StoreResponse> responses) {
-      auto executor = asio::get_associated_executor(*shared);
-      auto result = std::make_shared<std::vector<StoreResponse>>(std::move(responses));
-      asio::post(executor, [shared, result] { (*shared)(std::move(*result)); });
-    });
-  };
-  co_return co_await asio::async_initiate<decltype(asio::use_awaitable), void(std::vector<StoreResponse>)>(initiate, asio::use_awaitable, std::move(ops));
+/// One submission: answered by the store, or given up by who waits for it.
+struct MetadataStore::Attempt {
+  Event answered;
+
+  void answer(std::vector<StoreResponse> got) {
+    {
+      const std::lock_guard lock(mutex);
+      answers = std::move(got);
+    }
+    answered.set();
+  }
+  std::vector<StoreResponse> take() {
+    const std::lock_guard lock(mutex);
+    return std::move(answers);
+  }
+
+ private:
+  std::mutex mutex;  // guards what follows
+  std::vector<StoreResponse> answers;
+};
+
+/// The time between two attempts, which stop_retrying() ends.
+class MetadataStore::Pause {
+ public:
+  explicit Pause(MetadataStore& store) : store_(store) {
+    const std::lock_guard lock(store_.pauses_mutex_);
+    if (store_.no_more_retries_) over_.set();
+    store_.pauses_.insert(&over_);
+  }
+  ~Pause() {
+    const std::lock_guard lock(store_.pauses_mutex_);
+    store_.pauses_.erase(&over_);
+  }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+
+  /// False when there is to be no further attempt.
+  Awaitable<bool> wait_until(SteadyTime time) {
+    const bool over = co_await over_.wait_until(time);
+    co_return !over;
+  }
+
+ private:
+  MetadataStore& store_;
+  Event over_;
+};
+
+void MetadataStore::stop_retrying() {
+  const std::lock_guard lock(pauses_mutex_);
+  no_more_retries_ = true;
+  for (auto* pause : pauses_) pause->set();
 }
 
-Awaitable<std::vector<StoreResponse>> MetadataStore::pipeline(std::vector<StoreOp> ops) {
+Awaitable<std::vector<StoreResponse>> MetadataStore::attempt(std::vector<StoreOp> ops) {
+  const auto count = ops.size();
+  const auto made = std::make_shared<Attempt>();
+  submit(std::move(ops), [made](std::vector<StoreResponse> got) { made->answer(std::move(got)); });
+  const bool answered = co_await made->answered.wait_for(patience_);
+  if (answered) co_return made->take();
+  StoreResponse silence;
+  silence.error = StoreError::connection_loss;
+  co_return std::vector<StoreResponse>(count, silence);
+}
+
+Awaitable<std::vector<StoreResponse>> MetadataStore::pipeline(std::vector<StoreOp> ops, std::optional<SteadyTime> deadline) {
   std::vector<StoreResponse> answers;
   if (ops.empty()) co_return answers;
+  const auto end = deadline.value_or(TimerClock::now() + patience_);
   answers.resize(ops.size());
   std::vector<std::size_t> open(ops.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
@@ -144,8 +193,11 @@ Awaitable<std::vector<StoreResponse>> MetadataStore::pipeline(std::vector<StoreO
     }
     if (lost.empty()) co_return answers;
     open = std::move(lost);
-    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, kRetryBackoff);
-    co_await timer.async_wait(boost::asio::use_awaitable);
+    const auto next = TimerClock::now() + kRetryBackoff;
+    if (next > end) co_return answers;
+    Pause pause(*this);
+    const bool again = co_await pause.wait_until(next);
+    if (!again) co_return answers;
   }
 }
 
@@ -213,28 +265,6 @@ Awaitable<StoreResult<void>> MetadataStore::ensure(std::string path) {
   const auto answers = co_await pipeline(std::move(ops));
   const auto& last = answers.back();
   if (!last.ok() && last.error != StoreError::node_exists) co_return last.error;
-  co_return StoreResult<void>{};
-}
-
-Awaitable<StoreResult<void>> MetadataStore::remove_recursive(std::string path) {
-  // Level by level: all children lists of a level in one round, then all deletions, deepest first.
-  std::vector<std::string> found{path};
-  for (std::size_t from = 0; from < found.size();) {
-    const auto to = found.size();
-    std::vector<StoreOp> ops;
-    for (auto i = from; i < to; ++i) ops.push_back(StoreOp::children(found[i]));
-    const auto answers = co_await pipeline(std::move(ops));
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (!answers[i].ok() && answers[i].error != StoreError::no_node) co_return answers[i].error;
-      for (const auto& child : answers[i].children) found.push_back(found[from + i] + "/" + child);
-    }
-    from = to;
-  }
-  std::vector<StoreOp> ops;
-  for (auto it = found.rbegin(); it != found.rend(); ++it) ops.push_back(StoreOp::remove(*it));
-  const auto answers = co_await pipeline(std::move(ops));
-  for (const auto& r : answers)
-    if (!r.ok() && r.error != StoreError::no_node) co_return r.error;
   co_return StoreResult<void>{};
 }
 

@@ -14,13 +14,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "protocol/base/async.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/error.h"
+#include "protocol/base/event.h"
 
 namespace moldau::replication {
 
@@ -42,6 +47,8 @@ enum class StoreError : std::int32_t {
 };
 
 std::string_view to_string(StoreError error) noexcept;
+/// What a request hears that failed for it: REQUEST_TIMED_OUT when the store is away (it may have happened nevertheless), else UNKNOWN_SERVER_ERROR.
+ErrorCode error_code(StoreError error) noexcept;
 [[noreturn]] void throw_exception_from_error(StoreError error, const boost::source_location& where);
 
 template <class T>
@@ -142,9 +149,18 @@ class MetadataStore {
   /// Ends the session: its ephemeral nodes go, operations in flight are answered session_closed. Idempotent; blocks until the store's thread is done.
   virtual void close() = 0;
 
-  /// Operations in flight together, answered in order. Those that got connection_loss are sent again after `retry_backoff` until the store is back
-  /// (Kafka 3.9 KafkaZkClient.retryRequestsUntilConnected); session_expired and session_closed come back to the caller.
-  Awaitable<std::vector<StoreResponse>> pipeline(std::vector<StoreOp> ops);
+  /// Operations in flight together, answered in order. Those that got connection_loss are sent again every second (Kafka 3.9
+  /// KafkaZkClient.retryRequestsUntilConnected) until `deadline` (TimerClock; nothing: when the patience has passed) or stop_retrying(): then connection_loss comes back to the
+  /// caller. So do session_expired and session_closed, at once. One attempt may take as long as the patience, whatever the deadline.
+  Awaitable<std::vector<StoreResponse>> pipeline(std::vector<StoreOp> ops, std::optional<SteadyTime> deadline = std::nullopt);
+  /// The deadline of what must happen, however long it takes.
+  static constexpr SteadyTime kUntilStopped = SteadyTime::max();
+
+  /// From now on nothing is sent again: a broker that stops does not wait for a store that is away. Any thread.
+  void stop_retrying();
+  /// How long a store may be away before its callers hear of it. REQUIRES: no operation has been submitted.
+  void set_patience(Millis patience) noexcept { patience_ = patience; }
+  [[nodiscard]] Millis patience() const noexcept { return patience_; }
 
   // One operation each, with the same retry.
   Awaitable<StoreResult<std::string>> create(std::string path, std::optional<std::string> data = std::nullopt, CreateMode mode = CreateMode::persistent);
@@ -158,12 +174,19 @@ class MetadataStore {
   Awaitable<StoreResponse> multi(std::vector<StoreOp> ops);
   /// Creates missing parents of `path` (null data), then the node itself; node_exists is success (Kafka 3.9 createRecursive).
   Awaitable<StoreResult<void>> ensure(std::string path);
-  /// Deletes a node with all below it; no_node is success.
-  Awaitable<StoreResult<void>> remove_recursive(std::string path);
 
  private:
+  struct Attempt;
+  class Pause;
+
   Awaitable<StoreResponse> one(StoreOp op);
   Awaitable<std::vector<StoreResponse>> attempt(std::vector<StoreOp> ops);
+
+  /// As long as ZooKeeper keeps a lost session (the default of zookeeper.session.timeout.ms).
+  Millis patience_{18'000};
+  std::mutex pauses_mutex_;    // guards what follows
+  std::set<Event*> pauses_;    // pipelines between two attempts
+  bool no_more_retries_ = false;
 };
 
 }  // namespace moldau::replication

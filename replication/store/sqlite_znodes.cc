@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <unordered_set>
 
 namespace moldau::replication {
@@ -17,15 +18,32 @@ std::string column_text(sqlite3_stmt* s, int at) {
   return p == nullptr ? std::string() : std::string(p, static_cast<std::size_t>(sqlite3_column_bytes(s, at)));
 }
 
+bool is_disk_full(sqlite3* db) {
+  const int error = sqlite3_errcode(db) & 0xff;
+  const int system = sqlite3_system_errno(db);
+  return error == SQLITE_FULL || ((error == SQLITE_IOERR || error == SQLITE_CANTOPEN) && (system == ENOSPC || system == EDQUOT));
+}
+
 /// Resets a statement on every way out.
 struct Reset {
   sqlite3_stmt* statement;
   ~Reset() { sqlite3_reset(statement); }
 };
 
+/// Ends a transaction that was not committed, on every way out. What fails here was already rolled back by the failed COMMIT.
+struct RollBack {
+  sqlite3* db;
+  bool committed = false;
+  ~RollBack() {
+    if (!committed) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+};
+
 }  // namespace
 
 Error SqliteZnodes::failure(const char* what) const {
+  if (db_ != nullptr && is_disk_full(db_))
+    return Error(ErrorCode::kafka_storage_error, fmt::format("metadata store {}: the disk is full; make room on the volume of that file ({})", file_, what));
   return Error(ErrorCode::kafka_storage_error, fmt::format("metadata store {}: {}: {}", file_, what, db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_)));
 }
 
@@ -34,10 +52,11 @@ Status SqliteZnodes::run(const char* sql) {
   return {};
 }
 
-Result<std::unique_ptr<SqliteZnodes>> SqliteZnodes::open(const std::string& file) {
+Result<std::unique_ptr<SqliteZnodes>> SqliteZnodes::open(const std::string& file, const std::string& file_system) {
   std::unique_ptr<SqliteZnodes> self(new SqliteZnodes);
   self->file_ = file;
-  if (sqlite3_open_v2(file.c_str(), &self->db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK)
+  if (sqlite3_open_v2(file.c_str(), &self->db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                      file_system.empty() ? nullptr : file_system.c_str()) != SQLITE_OK)
     return self->failure("cannot be opened");
   sqlite3_busy_timeout(self->db_, 2000);
   // Exclusive: no shared-memory file, and a second broker on the directory is turned away.
@@ -144,10 +163,10 @@ Status SqliteZnodes::write_rows(const ZnodeTree& tree) {
 
 Status SqliteZnodes::write(const ZnodeTree& tree) {
   if (auto s = run("BEGIN IMMEDIATE"); !s) return s;
+  RollBack unless_committed{db_};
   auto written = write_rows(tree);
   if (written) written = run("COMMIT");
-  // What fails here was already rolled back by the failed COMMIT.
-  if (!written) static_cast<void>(run("ROLLBACK"));
+  unless_committed.committed = static_cast<bool>(written);
   return written;
 }
 

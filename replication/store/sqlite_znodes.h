@@ -16,7 +16,8 @@ namespace moldau::replication {
 
 class SqliteZnodes {
  public:
-  static Result<std::unique_ptr<SqliteZnodes>> open(const std::string& file);
+  /// `file_system`: name of a SQLite VFS; empty: the system's.
+  static Result<std::unique_ptr<SqliteZnodes>> open(const std::string& file, const std::string& file_system = {});
   ~SqliteZnodes();
   SqliteZnodes(const SqliteZnodes&) = delete;
   SqliteZnodes& operator=(const SqliteZnodes&) = delete;

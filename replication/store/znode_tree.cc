@@ -13,6 +13,21 @@ StoreResponse failed(StoreError error) {
   return r;
 }
 
+/// The children are not copied: /brokers/topics may have many thousands of them.
+Znode without_children(const Znode& node) {
+  Znode copy;
+  copy.data = node.data;
+  copy.czxid = node.czxid;
+  copy.mzxid = node.mzxid;
+  copy.pzxid = node.pzxid;
+  copy.ctime = node.ctime;
+  copy.mtime = node.mtime;
+  copy.version = node.version;
+  copy.creates = node.creates;
+  copy.owner = node.owner;
+  return copy;
+}
+
 bool is_sequential(CreateMode mode) { return mode == CreateMode::persistent_sequential || mode == CreateMode::ephemeral_sequential; }
 bool is_ephemeral(CreateMode mode) { return mode == CreateMode::ephemeral || mode == CreateMode::ephemeral_sequential; }
 
@@ -65,10 +80,7 @@ Znode& ZnodeTree::touch(Change::Kind kind, const std::string& path, std::string 
   change.kind = kind;
   change.path = path;
   change.child = std::move(child);
-  // The children are not copied: /brokers/topics may have many thousands of them.
-  auto children = std::move(node.children);
-  change.before = node;
-  node.children = std::move(children);
+  change.before = without_children(node);
   changes_.push_back(std::move(change));
   return node;
 }

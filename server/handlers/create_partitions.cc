@@ -18,7 +18,10 @@ replication::NewPartitionsSpec spec_of(const protocol::CreatePartitionsRequest::
   spec.count = topic.count;
   if (!topic.assignments) return spec;
   spec.assignments.emplace();
-  for (const auto& a : *topic.assignments) spec.assignments->emplace_back(a.broker_ids.begin(), a.broker_ids.end());
+  for (const auto& a : *topic.assignments) {
+    if (spec.assignments->size() > replication::kMaxPartitionsPerRequest) break;  // refused for what it has
+    spec.assignments->emplace_back(a.broker_ids.begin(), a.broker_ids.end());
+  }
   return spec;
 }
 

@@ -21,7 +21,10 @@ replication::TopicSpec spec_of(const CreateTopicsRequest::CreatableTopic& topic)
   spec.name = topic.name;
   spec.partitions = topic.num_partitions;
   spec.replication_factor = topic.replication_factor;
-  for (const auto& a : topic.assignments) spec.assignments.emplace_back(a.partition_index, std::vector<BrokerId>(a.broker_ids.begin(), a.broker_ids.end()));
+  for (const auto& a : topic.assignments) {
+    if (spec.assignments.size() > replication::kMaxPartitionsPerRequest) break;  // refused for what it has
+    spec.assignments.emplace_back(a.partition_index, std::vector<BrokerId>(a.broker_ids.begin(), a.broker_ids.end()));
+  }
   for (const auto& c : topic.configs) spec.configs.emplace_back(std::string(c.name), owned(c.value));
   return spec;
 }

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "replication/admin/config_admin.h"
+#include "server/handlers/config_alteration.h"
 #include "server/handlers/group_mapping.h"
 #include "server/handlers/handlers.h"
 
@@ -20,7 +20,7 @@ void write(RequestContext& ctx, const DescribeConfigsRequest& req, const config:
   to.name = arena.dup(from.name);
   to.value = borrowed(arena, from.value);
   to.read_only = from.read_only;
-  to.is_default = from.is_default;
+  to.is_default = false;  // Kafka 3.9 never says so in v0, the only version that asks
   to.config_source = static_cast<std::int8_t>(from.source);
   to.is_sensitive = from.sensitive;
   to.config_type = from.type;
@@ -42,9 +42,7 @@ Awaitable<DescribeConfigsResponse> handle_describe_configs(RequestContext& ctx, 
   DescribeConfigsResponse response;
   response.results.reserve(arena, req.resources.size());
   for (const auto& asked : req.resources) {
-    replication::ConfigResource resource;
-    resource.type = static_cast<replication::ConfigResourceType>(asked.resource_type);
-    resource.name = asked.resource_name;
+    const auto resource = resource_of(asked);
     std::optional<std::set<std::string, std::less<>>> keys;
     if (asked.configuration_keys) keys.emplace(asked.configuration_keys->begin(), asked.configuration_keys->end());
     const auto entries = ctx.configs().describe(resource, keys);

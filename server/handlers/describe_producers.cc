@@ -1,5 +1,6 @@
 // DescribeProducers (key 61, v0): the producers that a partition knows (KIP-664). Kafka 3.9 KafkaApis.handleDescribeProducersRequest.
 #include "protocol/messages/describe_producers.h"
+#include "replication/admin/topic_names.h"
 #include "replication/partition/replica_manager.h"
 #include "server/handlers/handlers.h"
 
@@ -11,12 +12,19 @@ Awaitable<protocol::DescribeProducersResponse> handle_describe_producers(Request
   for (const auto& topic : req.topics) {
     auto& topic_out = response.topics.add(ctx.arena());
     topic_out.name = topic.name;
+    const auto bad_name = replication::invalid_topic_name(topic.name);
     for (const std::int32_t index : topic.partition_indexes) {
       const TopicPartitionView tp(topic.name, index);
       auto& out = topic_out.partitions.add(ctx.arena());
       out.partition_index = index;
+      if (bad_name) {
+        out.error_code = ErrorCode::invalid_topic_exception;
+        out.error_message = ctx.arena().dup(*bad_name);
+        continue;
+      }
       if (image->partition(tp) == nullptr) {
         out.error_code = ErrorCode::unknown_topic_or_partition;
+        out.error_message = "This server does not host this topic-partition.";
         continue;
       }
       const auto producers = ctx.replicas().active_producers(tp);

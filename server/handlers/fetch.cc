@@ -13,9 +13,11 @@
 #include "protocol/records/any_batch.h"
 #include "server/fetch_session/fetch_session_cache.h"
 #include "server/handlers/handlers.h"
+#include "server/handlers/isolation_level.h"
 #include "server/handlers/leader_hint.h"
 #include "storage/io/offload.h"
 #include "storage/io/page_cache.h"
+#include "storage/io/read_slice.h"
 #include "storage/log/record_conversion.h"
 
 namespace moldau::server {
@@ -80,24 +82,19 @@ Conversion convert(const storage::FileSlice& slice, std::int8_t magic, Offset fe
   Conversion out;
   protocol::ByteBuffer stored(slice.size);
   MutableBytes into(stored.extend(slice.size), slice.size);
-  std::size_t filled = 0;
-  while (filled < into.size()) {
-    const auto n = slice.file->read_at(slice.position + filled, into.subspan(filled));
-    if (!n) {
-      out.error = n.error().code;
-      return out;
-    }
-    if (*n == 0) break;
-    filled += *n;
+  const auto filled = storage::read_slice(slice, into);
+  if (!filled) {
+    out.error = filled.error().code;
+    return out;
   }
-  auto converted = storage::down_convert(Bytes(into.data(), filled), magic, fetch_offset);
+  auto converted = storage::down_convert(Bytes(into.data(), *filled), magic, fetch_offset);
   if (!converted) {
     MOLDAU_LOG(request, info, "down-conversion failed: {}", converted.error().message);
     out.error = converted.error().code;
     return out;
   }
   out.bytes = std::move(converted->bytes);
-  storage::pad_to_announced(out.bytes, announced_size(Bytes(into.data(), filled), out.bytes.size(), magic, fetch_offset));
+  storage::pad_to_announced(out.bytes, announced_size(Bytes(into.data(), *filled), out.bytes.size(), magic, fetch_offset));
   return out;
 }
 
@@ -218,6 +215,14 @@ Awaitable<FetchResponse> handle_fetch(RequestContext& ctx, const FetchRequest& r
     a.current_leader_epoch = p.position.current_leader_epoch;
     a.last_fetched_epoch = p.position.last_fetched_epoch;
     a.refused = refuse(p, ctx.api_version, *image);
+  }
+  const bool any_read = std::any_of(asked.begin(), asked.end(), [](const FetchPartition& a) { return a.refused == ErrorCode::none; });
+  if (any_read && !is_isolation_level(req.isolation_level)) {
+    response = error_response(req, ErrorCode::unknown_server_error, ctx.arena());
+    if (ctx.api_version >= kFirstWithTopicIds) response.responses.clear();
+    for (auto& topic : response.responses)
+      for (auto& partition : topic.partitions) partition.records = Records::make_null();
+    co_return response;
   }
   const std::span<const FetchPartition> asked_span(asked.data(), n);
   const std::span<FetchResult> result_span(results.data(), n);

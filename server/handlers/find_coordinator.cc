@@ -3,6 +3,7 @@
 #include "protocol/messages/find_coordinator.h"
 
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "replication/admin/topic_admin.h"
 #include "replication/metadata/metadata_cache.h"
 #include "server/coordinator/runtime/partition_for.h"
@@ -17,8 +18,13 @@ using protocol::FindCoordinatorResponse;
 
 constexpr std::int8_t kGroup = 0;
 constexpr std::int8_t kTransaction = 1;
-constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
+constexpr std::int8_t kShare = 2;
+constexpr std::int16_t kFirstWithShareGroups = 6;
 constexpr std::string_view kNoTransactions = "Transactions are not supported by this broker yet.";
+/// Kafka 3.9 Errors.INVALID_REQUEST.
+constexpr std::string_view kNoSuchKeyType =
+    "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs "
+    "for more details.";
 /// DIFFERS: Apache Kafka answers COORDINATOR_NOT_AVAILABLE while the topic is being created.
 constexpr Millis kCreationWait{5000};
 
@@ -33,7 +39,7 @@ struct Coordinator {
 Coordinator coordinator_of(RequestContext& ctx, const replication::MetadataImage& image, std::string_view group) {
   Coordinator out;
   out.error = ErrorCode::coordinator_not_available;
-  const auto* topic = image.topic(kOffsetsTopic);
+  const auto* topic = image.topic(replication::kGroupMetadataTopic);
   if (topic == nullptr || topic->partitions().empty()) return out;
   const auto* partition = topic->partition(coordinator_partition_for(group, static_cast<std::int32_t>(topic->partitions().size())));
   if (partition == nullptr) return out;
@@ -61,20 +67,22 @@ std::string_view text_of(ErrorCode error) {
 Awaitable<FindCoordinatorResponse> handle_find_coordinator(RequestContext& ctx, const FindCoordinatorRequest& req) {
   auto& arena = ctx.arena();
   const bool batch = ctx.api_version >= 4;
-  if (req.key_type != kGroup && req.key_type != kTransaction) co_return error_response(req, ErrorCode::invalid_request, arena);
-
   if (req.key_type == kTransaction)
-    MOLDAU_LOG(transaction, warn, "'{}' looks for a transaction coordinator: transactions are not supported yet, answered INVALID_REQUEST", ctx.client_id);
+    MOLDAU_LOG(transaction, warn, "'{}' looks for a transaction coordinator: transactions are not supported yet, answered INVALID_REQUEST", log_text(ctx.client_id));
   auto image = ctx.metadata().image();
-  if (req.key_type == kGroup && image->topic(kOffsetsTopic) == nullptr) {
-    static_cast<void>(co_await ctx.topics().auto_create(std::string(kOffsetsTopic), kCreationWait));  // its error shows as a missing topic
+  if (req.key_type == kGroup && image->topic(replication::kGroupMetadataTopic) == nullptr) {
+    static_cast<void>(co_await ctx.topics().auto_create(std::string(replication::kGroupMetadataTopic), kCreationWait));  // its error shows as a missing topic
     image = ctx.metadata().image();
   }
   const auto find = [&](std::string_view key) {
     if (req.key_type == kGroup) return coordinator_of(ctx, *image, key);
     Coordinator refused;
+    if (req.key_type == kShare && ctx.api_version >= kFirstWithShareGroups) {  // there is none without KRaft
+      refused.error = ErrorCode::coordinator_not_available;
+      return refused;
+    }
     refused.error = ErrorCode::invalid_request;
-    refused.message = kNoTransactions;
+    refused.message = req.key_type == kTransaction ? kNoTransactions : kNoSuchKeyType;
     return refused;
   };
 

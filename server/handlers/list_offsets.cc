@@ -8,6 +8,7 @@
 #include "protocol/messages/list_offsets.h"
 #include "replication/partition/replica_manager.h"
 #include "server/handlers/handlers.h"
+#include "server/handlers/isolation_level.h"
 #include "storage/io/offload.h"
 
 namespace moldau::server {
@@ -20,6 +21,7 @@ using Answer = ListOffsetsResponse::ListOffsetsPartitionResponse;
 
 constexpr BrokerId kConsumer{-1};
 constexpr BrokerId kDebugger{-2};
+constexpr std::int64_t kEarliest = -2;
 constexpr std::int64_t kMaxTimestamp = -3;
 
 /// The first version that knows a special timestamp; nothing for one that no version knows.
@@ -45,9 +47,17 @@ bool needs_io(const ListOffsetsRequest& req, std::int16_t version) {
 }
 
 void answer_v0(RequestContext& ctx, const ListOffsetsRequest& req, TopicPartitionView tp, const Asked& asked, Answer& out) {
+  if (asked.timestamp < kEarliest) {
+    out.error_code = ErrorCode::unsupported_version;
+    return;
+  }
   auto offsets = ctx.replicas().legacy_offsets(tp, asked.timestamp, asked.max_num_offsets, req.replica_id == kConsumer, req.replica_id != kDebugger);
   if (!offsets) {
     out.error_code = offsets.error().code;
+    return;
+  }
+  if (asked.max_num_offsets < 0) {
+    out.error_code = ErrorCode::unknown_server_error;
     return;
   }
   out.old_style_offsets = Array<Offset>::copy(ctx.arena(), *offsets);
@@ -63,6 +73,10 @@ void answer(RequestContext& ctx, const ListOffsetsRequest& req, TopicPartitionVi
   }
   replication::OffsetLookup lookup;
   lookup.timestamp = asked.timestamp;
+  if (req.replica_id == kConsumer && !is_isolation_level(req.isolation_level)) {
+    out.error_code = ErrorCode::unknown_server_error;
+    return;
+  }
   if (req.replica_id == kConsumer) lookup.read_committed = req.isolation_level == 1;
   lookup.current_leader_epoch = asked.current_leader_epoch;
   lookup.leader_only = req.replica_id != kDebugger;

@@ -97,20 +97,6 @@ std::vector<std::string> missing_topics(const MetadataRequest& req, const Metada
   return {missing.begin(), missing.end()};
 }
 
-/// Creates topics and waits a little for their leaders; the error of each, none for one that is ready.
-Awaitable<std::vector<ErrorCode>> create_topics(RequestContext& ctx, const std::vector<std::string>& names) {
-  std::vector<ErrorCode> errors;
-  // All are made before the first is waited for.
-  for (const auto& name : names) errors.push_back(co_await ctx.topics().auto_create(name, Millis(0)));
-  const auto deadline = ctx.clock().steady() + kCreationWait;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (errors[i] != ErrorCode::leader_not_available) continue;
-    const auto left = std::chrono::duration_cast<Millis>(deadline - ctx.clock().steady());
-    if (co_await ctx.metadata().wait_for_leaders(names[i], 1, left)) errors[i] = ErrorCode::none;
-  }
-  co_return errors;
-}
-
 void write_brokers(RequestContext& ctx, const MetadataImage& image, MetadataResponse& response) {
   auto& arena = ctx.arena();
   response.brokers.reserve(arena, image.brokers().size());
@@ -137,6 +123,7 @@ void write_by_id(RequestContext& ctx, const MetadataRequest& req, const Metadata
     }
     writer.write_error(to, "", asked.topic_id, ErrorCode::unknown_topic_id);
     to.name.reset();
+    to.topic_authorized_operations = Topic{}.topic_authorized_operations;  // nobody's: there is no name to authorize
   }
 }
 
@@ -161,7 +148,7 @@ Awaitable<MetadataResponse> handle_metadata(RequestContext& ctx, const MetadataR
     missing = missing_topics(req, *image);
     const bool may_create = !missing.empty() && req.allow_auto_topic_creation && ctx.config().current()->auto_create_topics_enable;
     if (may_create) {
-      errors = co_await create_topics(ctx, missing);
+      errors = co_await ctx.topics().auto_create(missing, kCreationWait);
       image = metadata.image();
     } else {
       for (const auto& name : missing)

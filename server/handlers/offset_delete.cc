@@ -3,6 +3,7 @@
 
 #include "replication/metadata/metadata_cache.h"
 #include "server/coordinator/runtime/group_coordinator.h"
+#include "server/handlers/by_topic.h"
 #include "server/handlers/handlers.h"
 
 namespace moldau::server {
@@ -12,19 +13,31 @@ Awaitable<protocol::OffsetDeleteResponse> handle_offset_delete(RequestContext& c
   const auto image = ctx.metadata().image();
   protocol::OffsetDeleteResponse response;
   std::vector<TopicPartition> known;
-  std::vector<std::pair<std::size_t, std::size_t>> slots;  // topic and partition in the answer
+  std::vector<Place> slots;
+  Places places;
+  const auto entry = [&](std::string_view topic, Place place) -> auto& {
+    auto& answered = topic_at(arena, response.topics, place);
+    answered.name = topic;
+    return answered.partitions;
+  };
+  const auto slot = [&](std::string_view topic, Place place) -> auto& { return partition_at(arena, entry(topic, place), place); };
+  // What is not known comes first, as often as it was asked for.
   for (const auto& topic : req.topics) {
-    auto& answered = response.topics.add(arena);
-    answered.name = topic.name;
+    if (image->topic(topic.name) == nullptr) entry(topic.name, places.of_topic(topic.name));
     for (const auto& p : topic.partitions) {
-      auto& slot = answered.partitions.add(arena);
-      slot.partition_index = p.partition_index;
-      if (image->partition(TopicPartitionView(topic.name, p.partition_index)) == nullptr) {
-        slot.error_code = ErrorCode::unknown_topic_or_partition;
-        continue;
-      }
+      if (image->partition(TopicPartitionView(topic.name, p.partition_index)) != nullptr) continue;
+      auto& refused = slot(topic.name, places.another(topic.name));
+      refused.partition_index = p.partition_index;
+      refused.error_code = ErrorCode::unknown_topic_or_partition;
+    }
+  }
+  for (const auto& topic : req.topics) {
+    for (const auto& p : topic.partitions) {
+      if (image->partition(TopicPartitionView(topic.name, p.partition_index)) == nullptr) continue;
+      const Place place = places.of(topic.name, p.partition_index);
+      slot(topic.name, place).partition_index = p.partition_index;
       known.push_back(TopicPartition{std::string(topic.name), p.partition_index});
-      slots.emplace_back(response.topics.size() - 1, answered.partitions.size() - 1);
+      slots.push_back(place);
     }
   }
   const auto deleted = co_await ctx.groups().delete_offsets(std::string(req.group_id), std::move(known));
@@ -35,7 +48,7 @@ Awaitable<protocol::OffsetDeleteResponse> handle_offset_delete(RequestContext& c
     co_return response;
   }
   for (std::size_t i = 0; i < slots.size() && i < deleted.errors.size(); ++i)
-    response.topics[slots[i].first].partitions[slots[i].second].error_code = deleted.errors[i];
+    response.topics[slots[i].topic].partitions[slots[i].partition].error_code = deleted.errors[i];
   co_return response;
 }
 

@@ -4,6 +4,7 @@
 
 #include "replication/metadata/metadata_cache.h"
 #include "server/coordinator/runtime/group_coordinator.h"
+#include "server/handlers/by_topic.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/store_offsets.h"
 
@@ -15,6 +16,7 @@ using OffsetsRequest = protocol::OffsetFetchRequest;
 using OffsetsResponse = protocol::OffsetFetchResponse;
 
 constexpr Offset kNoCommittedOffset{-1};
+constexpr auto name_of = [](const auto& topic) -> std::string_view { return topic.name; };
 
 template <class Slot>
 void fill(Arena& arena, Slot& slot, const FetchedOffset& fetched) {
@@ -47,26 +49,23 @@ Awaitable<OffsetsResponse> fetch_from_store(RequestContext& ctx, const OffsetsRe
   const auto image = ctx.metadata().image();
   OffsetsResponse response;
   if (!req.topics) co_return response;
-  for (const auto& topic : *req.topics) {
-    const auto index = response.topics.size();
-    response.topics.add(ctx.arena()).name = topic.name;
-    for (const auto partition : topic.partition_indexes) {
-      const TopicPartitionView tp(topic.name, partition);
-      ErrorCode error = ErrorCode::unknown_topic_or_partition;
-      Offset offset = kNoCommittedOffset;
-      if (image->partition(tp) != nullptr) {
-        const auto stored = co_await stored_offset(ctx.store(), req.group_id, tp);
-        if (!stored) {
-          error = stored.error().code;
-        } else if (stored->has_value()) {
-          error = ErrorCode::none;
-          offset = Offset(**stored);
-        }
+  const auto asked = each_once(*req.topics, name_of);
+  for (const auto& tp : asked) {
+    ErrorCode error = ErrorCode::unknown_topic_or_partition;
+    Offset offset = kNoCommittedOffset;
+    if (image->partition(tp) != nullptr) {
+      const auto stored = co_await stored_offset(ctx.store(), req.group_id, tp);
+      if (!stored) {
+        error = stored.error().code;
+      } else if (stored->has_value()) {
+        error = ErrorCode::none;
+        offset = Offset(**stored);
       }
-      auto& slot = response.topics[index].partitions.add(ctx.arena());
-      fill_error(slot, partition, error);
-      slot.committed_offset = offset;
     }
+    if (response.topics.empty() || response.topics.back().name != tp.topic) response.topics.add(ctx.arena()).name = tp.topic;
+    auto& slot = response.topics.back().partitions.add(ctx.arena());
+    fill_error(slot, tp.partition, error);
+    slot.committed_offset = offset;
   }
   co_return response;
 }
@@ -76,9 +75,7 @@ OffsetsResponse fetch_one_group(RequestContext& ctx, const OffsetsRequest& req) 
   auto& arena = ctx.arena();
   OffsetsResponse response;
   std::vector<TopicPartitionView> asked;
-  if (req.topics)
-    for (const auto& topic : *req.topics)
-      for (const auto partition : topic.partition_indexes) asked.emplace_back(topic.name, partition);
+  if (req.topics) asked = each_once(*req.topics, name_of);
   std::optional<std::span<const TopicPartitionView>> partitions;
   if (req.topics) partitions = asked;
   const auto fetched = ctx.groups().fetch_offsets(req.group_id, partitions, req.require_stable);
@@ -105,20 +102,17 @@ void fetch_group(RequestContext& ctx, const OffsetsRequest::OffsetFetchRequestGr
   const auto image = by_id ? ctx.metadata().image() : nullptr;
   answer.group_id = group.group_id;
   std::vector<TopicPartitionView> asked;
-  if (group.topics) {
+  if (group.topics && !by_id) asked = each_once(*group.topics, name_of);
+  if (group.topics && by_id) {
     for (const auto& topic : *group.topics) {
-      std::string_view name = topic.name;
-      if (by_id) {
-        const auto* known = image->topic(TopicId(topic.topic_id));
-        if (known == nullptr) {
-          auto& answered = answer.topics.add(arena);
-          answered.topic_id = topic.topic_id;
-          for (const auto partition : topic.partition_indexes) fill_error(answered.partitions.add(arena), partition, ErrorCode::unknown_topic_id);
-          continue;
-        }
-        name = known->name();
+      const auto* known = image->topic(TopicId(topic.topic_id));
+      if (known == nullptr) {
+        auto& answered = answer.topics.add(arena);
+        answered.topic_id = topic.topic_id;
+        for (const auto partition : topic.partition_indexes) fill_error(answered.partitions.add(arena), partition, ErrorCode::unknown_topic_id);
+        continue;
       }
-      for (const auto partition : topic.partition_indexes) asked.emplace_back(name, partition);
+      for (const auto partition : topic.partition_indexes) asked.emplace_back(known->name(), partition);
     }
   }
   std::optional<std::span<const TopicPartitionView>> partitions;
@@ -153,6 +147,7 @@ Awaitable<protocol::OffsetFetchResponse> handle_offset_fetch(RequestContext& ctx
   if (ctx.api_version == 0) co_return co_await fetch_from_store(ctx, req);
   if (ctx.api_version < 8) co_return fetch_one_group(ctx, req);
   OffsetsResponse response;
+  // DIFFERS: Apache Kafka never answers a request without groups.
   response.groups.reserve(ctx.arena(), req.groups.size());
   for (const auto& group : req.groups) {
     auto& answer = response.groups.add(ctx.arena());

@@ -2,9 +2,13 @@
 
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "protocol/messages/api_versions.h"
 #include "server/handlers/request_metrics.h"
+#include "server/network/peer_log.h"
 
 namespace moldau::server {
 namespace {
@@ -56,6 +60,11 @@ Response unsupported_api_versions(const RequestContext& ctx, const ApiRow& row) 
   return response;
 }
 
+std::size_t read_file(const void* file, std::uint64_t position, MutableBytes out) {
+  const auto got = static_cast<const storage::File*>(file)->read_at(position, out);
+  return got ? *got : 0;
+}
+
 /// Turns the places that the writer noted into file ranges for the network.
 void attach_payloads(RequestContext& ctx, const std::vector<protocol::Writer::Splice>& noted, Response& response) {
   response.splices.reserve(noted.size());
@@ -66,6 +75,7 @@ void attach_payloads(RequestContext& ctx, const std::vector<protocol::Writer::Sp
     made.range.descriptor = slice.file->descriptor();
     made.range.position = slice.position;
     made.range.size = slice.size;
+    made.range.read = read_file;
     made.range.owner = std::move(slice.file);
     response.splices.push_back(std::move(made));
   }
@@ -81,20 +91,19 @@ void write_response_header(protocol::Writer& writer, const RequestContext& ctx, 
 }
 
 void log_handler_exception(const RequestContext& ctx, ApiKey key, const std::exception& e) {
-  MOLDAU_LOG(request, err, "unexpected error while handling {} v{} of client '{}': {}", protocol::to_string(key), ctx.api_version, ctx.client_id, e.what());
+  MOLDAU_LOG(request, err, "unexpected error while handling {} v{} of client '{}': {}", protocol::to_string(key), ctx.api_version, log_text(ctx.client_id), e.what());
 }
 
 FrameKind RequestDispatcher::classify(Bytes frame, const ConnectionInfo& connection) {
   if (frame.size() < kKeyAndVersion + sizeof(std::int32_t)) {
-    MOLDAU_LOG(network, warn, "{}:{} sent a frame of {} bytes, too short for a request: closing", connection.peer_host, connection.peer_port, frame.size());
+    log_closing(connection, fmt::format("a frame of {} bytes is too short for a request", frame.size()));
     return FrameKind::refused;
   }
   const auto key = load_be<std::int16_t>(frame.data());
   const auto version = load_be<std::int16_t>(frame.data() + sizeof(key));
   const ApiRow* row = find_row(key);
   if (row == nullptr || ((version < row->min_version || version > row->max_version) && !answers_unknown_version(key))) {
-    MOLDAU_LOG(network, warn, "{}:{} sent a request of api key {} version {}, which is not served: closing", connection.peer_host, connection.peer_port, key,
-               version);
+    log_closing(connection, fmt::format("a request of api key {} version {}, which is not served", key, version));
     return FrameKind::refused;
   }
   return row->overlaps ? FrameKind::overlapping : FrameKind::ordinary;
@@ -121,8 +130,8 @@ Awaitable<Response> RequestDispatcher::handle(Bytes frame, ConnectionInfo& conne
     outcome = co_await row.serve(ctx, reader, response.buffer, noted);
   }
   if (outcome == ServeOutcome::malformed) {
-    MOLDAU_LOG(network, warn, "{}:{} sent a malformed {} v{} request ({}): closing", connection.peer_host, connection.peer_port, protocol::to_string(row.key),
-               ctx.api_version, reader.error() == nullptr ? "bad header" : reader.error());
+    log_closing(connection, fmt::format("a malformed {} v{} request: {}", protocol::to_string(row.key), ctx.api_version,
+                                        reader.error() == nullptr ? "bad header" : reader.error()));
     response.send = false;
     response.close = true;
     co_return response;
@@ -131,7 +140,7 @@ Awaitable<Response> RequestDispatcher::handle(Bytes frame, ConnectionInfo& conne
   response.send = ctx.sends_response();
   response.close = ctx.closes_connection();
   count_request(row, ctx.api_version, frame.size(), std::chrono::steady_clock::now() - started);
-  MOLDAU_LOG(request, debug, "{} v{} of '{}' ({}:{}) took {} us", protocol::to_string(row.key), ctx.api_version, ctx.client_id, connection.peer_host,
+  MOLDAU_LOG(request, debug, "{} v{} of '{}' ({}:{}) took {} us", protocol::to_string(row.key), ctx.api_version, log_text(ctx.client_id), connection.peer_host,
              connection.peer_port, std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
   co_return response;
 }

@@ -4,11 +4,14 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "protocol/base/async.h"
 #include "protocol/base/error.h"
@@ -21,16 +24,36 @@ struct HttpReply {
   std::string body;
 };
 
+/// Whom a path is for.
+enum class HttpAudience : std::uint8_t {
+  this_machine,  ///< Loopback, unless http.remote.access is all.
+  everyone,      ///< Metrics and health: others too, unless http.remote.access is none.
+};
+
+/// http.remote.access: what the port serves to others than this machine's loopback.
+enum class HttpRemoteAccess : std::uint8_t { none, metrics, all };
+/// REQUIRES: one of the row's values.
+HttpRemoteAccess parse_http_remote_access(std::string_view text);
+
+/// What clients may take up. Beyond `sessions` a new one closes the one that has waited longest for a request, so that nobody who only connects keeps /healthz from
+/// others.
+struct HttpLimits {
+  std::size_t sessions = 64;
+  std::chrono::milliseconds first_request{5'000};  ///< From connecting to the end of the first request.
+  std::chrono::milliseconds request{30'000};       ///< For each later one, and for each answer.
+};
+
 /// Answers a GET for one path. Runs on a pool thread; may block for milliseconds.
 using HttpHandler = std::function<HttpReply()>;
 
 class HttpServer {
  public:
-  explicit HttpServer(Executor executor) : executor_(std::move(executor)) {}
+  explicit HttpServer(Executor executor, HttpRemoteAccess remote = HttpRemoteAccess::metrics, HttpLimits limits = {})
+      : executor_(std::move(executor)), remote_(remote), limits_(limits) {}
   ~HttpServer();
 
   /// REQUIRES: before listen().
-  void route(std::string path, HttpHandler handler) { routes_[std::move(path)] = std::move(handler); }
+  void route(std::string path, HttpAudience audience, HttpHandler handler) { routes_[std::move(path)] = {audience, std::move(handler)}; }
   /// Binds and serves. Error: address in use and its kin, with the reason.
   Status listen(const std::string& host, std::uint16_t port);
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
@@ -38,12 +61,20 @@ class HttpServer {
   void stop();
 
  private:
+  struct Route {
+    HttpAudience audience = HttpAudience::this_machine;
+    HttpHandler handler;
+  };
+  using Routes = std::map<std::string, Route, std::less<>>;
   struct State;
+  static HttpReply answer(const State& state, std::string_view target, bool reads, bool local);
   static Awaitable<void> accept_loop(std::shared_ptr<State> state);
   static Awaitable<void> session(std::shared_ptr<State> state, boost::asio::ip::tcp::socket socket);
 
   Executor executor_;
-  std::map<std::string, HttpHandler, std::less<>> routes_;
+  HttpRemoteAccess remote_;
+  HttpLimits limits_;
+  Routes routes_;
   std::shared_ptr<State> state_;
   std::uint16_t port_ = 0;
 };

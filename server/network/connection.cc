@@ -6,9 +6,14 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstring>
 #include <exception>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/log.h"
+#include "server/network/peer_log.h"
+#include "protocol/base/timer.h"
 
 namespace moldau::server {
 
@@ -17,6 +22,7 @@ struct Connection::InFlight final : Exchange {
   explicit InFlight(Connection& owner) : connection(owner) {}
   void release_order() override {
     if (std::exchange(released, true)) return;
+    frame.hold = {};
     connection.changed_.notify();
   }
 
@@ -28,14 +34,15 @@ struct Connection::InFlight final : Exchange {
 };
 
 Connection::Connection(std::unique_ptr<Transport> transport, ConnectionInfo info, Dispatcher& dispatcher, MemoryBudget& budget, ConnectionLimits limits,
-                       Executor executor)
+                       Executor executor, std::function<void(Connection&)> on_closed)
     : transport_(std::move(transport)),
       info_(std::move(info)),
       dispatcher_(dispatcher),
       budget_(budget),
       limits_(limits),
-      executor_(executor),
-      last_active_(std::chrono::steady_clock::now()) {}
+      executor_(std::move(executor)),
+      on_closed_(std::move(on_closed)),
+      last_active_(TimerClock::now()) {}
 
 Awaitable<void> Connection::run() {
   const auto self = shared_from_this();
@@ -44,7 +51,7 @@ Awaitable<void> Connection::run() {
     if (++turn % kRequestsATurn == 0) co_await boost::asio::post(executor_, boost::asio::use_awaitable);
     auto frame = co_await read_frame();
     if (!frame) break;
-    last_active_ = std::chrono::steady_clock::now();
+    last_active_ = TimerClock::now();
     const FrameKind kind = dispatcher_.classify(frame->bytes(), info_);
     if (kind == FrameKind::refused) break;
     const bool overlaps = kind == FrameKind::overlapping;
@@ -60,15 +67,36 @@ Awaitable<void> Connection::run() {
     request->frame = std::move(*frame);
     // An overlapping request waits in the queue behind others of its kind only; `released` is set again by its handler.
     in_flight_.push_back(request);
-    if (overlaps) {
-      boost::asio::co_spawn(executor_, serve(request), [self](const std::exception_ptr&) {});  // joined below: `in_flight_`
-    } else {
-      co_await serve(std::move(request));
-    }
+    start(std::move(request));
+    if (overlaps || in_flight_.empty()) continue;
+    in_flight_.front()->frame.hold = {};
+    if (!(co_await fill_inbox(sizeof(std::int32_t)))) break;  // held, and the peer has ended
+    while (!broken_ && !in_flight_.empty()) co_await changed_.wait();
+  }
+  co_await drain();
+}
+
+void Connection::start(std::shared_ptr<InFlight> request) {
+  boost::asio::co_spawn(executor_, serve(std::move(request)),
+                        [self = shared_from_this()](const std::exception_ptr& failed) {  // joined by drain(): `in_flight_`
+                          if (!failed) return;
+                          self->in_flight_.clear();
+                          self->close();
+                        });
+}
+
+Awaitable<void> Connection::drain() {
+  Timer grace(executor_);
+  if (!in_flight_.empty() && !finishing_) {
+    grace.expires_after(kEndedGrace);
+    grace.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
+      if (!cancelled) self->close();
+    });
   }
   while (!in_flight_.empty() && !broken_) co_await changed_.wait();
+  grace.cancel();
   broken_ = true;
-  transport_->close();
+  shut();
   while (!in_flight_.empty()) co_await changed_.wait();
 }
 
@@ -85,7 +113,7 @@ Awaitable<void> Connection::serve(std::shared_ptr<InFlight> request) {
   request->frame = Frame();
   request->done = true;
   co_await write_ready();
-  if (finishing_ && in_flight_.empty()) transport_->close();
+  if (finishing_ && in_flight_.empty()) shut();
   changed_.notify();
 }
 
@@ -96,9 +124,9 @@ Awaitable<void> Connection::write_ready() {
     const auto request = in_flight_.front();
     if (!broken_ && request->response.send && !(co_await write_response(request->response))) broken_ = true;
     if (request->response.close) broken_ = true;
-    if (broken_) transport_->close();
+    if (broken_) shut();
     in_flight_.pop_front();
-    last_active_ = std::chrono::steady_clock::now();
+    last_active_ = TimerClock::now();
   }
   writing_ = false;
 }
@@ -139,8 +167,8 @@ Awaitable<std::optional<Connection::Frame>> Connection::read_frame() {
   if (!(co_await fill_inbox(sizeof(std::int32_t)))) co_return std::nullopt;
   const auto announced = load_be<std::int32_t>(inbox_.data() + inbox_begin_);
   if (announced < 0 || announced > limits_.max_request_bytes) {
-    MOLDAU_LOG(network, warn, "{}:{} sent a frame of {} bytes (allowed: 0 to socket.request.max.bytes={}): closing; TLS or HTTP on a plaintext port looks like this",
-               info_.peer_host, info_.peer_port, announced, limits_.max_request_bytes);
+    log_closing(info_, fmt::format("a frame of {} bytes (allowed: 0 to socket.request.max.bytes={}); TLS or HTTP on a plaintext port looks like this",
+                                   announced, limits_.max_request_bytes));
     co_return std::nullopt;
   }
   inbox_begin_ += sizeof(std::int32_t);
@@ -157,20 +185,25 @@ Awaitable<std::optional<Connection::Frame>> Connection::read_frame() {
     if (got == 0) got = co_await transport_->read_some(rest);
     if (got == 0) co_return std::nullopt;
     have += got;
-    last_active_ = std::chrono::steady_clock::now();
+    last_active_ = TimerClock::now();
   }
   co_return frame;
 }
 
 void Connection::finish() {
   finishing_ = true;
-  if (in_flight_.empty()) transport_->close();
+  if (in_flight_.empty()) shut();
 }
 
 void Connection::close() noexcept {
   broken_ = true;
-  transport_->close();
+  shut();
   changed_.notify();
+}
+
+void Connection::shut() noexcept {
+  transport_->close();
+  if (const auto tell = std::exchange(on_closed_, nullptr)) tell(*this);
 }
 
 }  // namespace moldau::server

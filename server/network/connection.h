@@ -5,6 +5,11 @@
 // 2. Only Produce overlaps Produce: any other request begins when all earlier ones are answered.
 // 3. At most kMaxOverlap requests are in flight.
 // 4. A connection that waits for its next request holds no buffer beyond `inbox_`.
+// 5. While a request is held (a long poll, a rebalance) the socket is read into `inbox_`, no further: so the end of the peer is seen. Then what is in flight gets
+//    kEndedGrace to be answered (the peer may have closed its sending side only), and the connection is closed; who still works on its request works for nobody.
+//    DIFFERS: Apache Kafka sees the end when the request is done.
+// 6. A request that waits has given its bytes back to the MemoryBudget: what it waits for may be a request that the budget keeps out (the other members of a
+//    JoinGroup, the Fetch of a follower). Its frame stays: one a connection, kMaxOverlap of Produce.
 #pragma once
 
 #include <array>
@@ -31,8 +36,11 @@ struct ConnectionLimits {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
+  static constexpr std::chrono::milliseconds kEndedGrace{500};
+
+  /// `on_closed` is called once, on the connection's thread, when the socket is closed; requests may be in flight for longer.
   Connection(std::unique_ptr<Transport> transport, ConnectionInfo info, Dispatcher& dispatcher, MemoryBudget& budget, ConnectionLimits limits,
-             Executor executor);
+             Executor executor, std::function<void(Connection&)> on_closed = {});
 
   /// Serves requests until the peer closes, an error, or close(). Completes when nothing of it is in flight any more.
   Awaitable<void> run();
@@ -43,6 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] const ConnectionInfo& info() const noexcept { return info_; }
   /// Nothing was read or written since then. A held request and an answer that nobody reads count as idle too, as in Kafka.
   [[nodiscard]] bool idle_since(std::chrono::steady_clock::time_point limit) const noexcept { return last_active_ < limit; }
+  [[nodiscard]] std::chrono::steady_clock::time_point last_active() const noexcept { return last_active_; }
 
  private:
   static constexpr std::size_t kMaxOverlap = 64;
@@ -58,9 +67,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Awaitable<std::optional<Frame>> read_frame();
   Awaitable<bool> fill_inbox(std::size_t at_least);
+  void start(std::shared_ptr<InFlight> request);
   Awaitable<void> serve(std::shared_ptr<InFlight> request);
+  Awaitable<void> drain();
   Awaitable<void> write_ready();
   Awaitable<bool> write_response(Response& response);
+  void shut() noexcept;
 
   std::unique_ptr<Transport> transport_;
   ConnectionInfo info_;
@@ -68,6 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   MemoryBudget& budget_;
   ConnectionLimits limits_;
   Executor executor_;
+  std::function<void(Connection&)> on_closed_;
   std::array<std::byte, 1024> inbox_;
   std::size_t inbox_begin_ = 0;
   std::size_t inbox_end_ = 0;

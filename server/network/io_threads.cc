@@ -26,7 +26,8 @@ void run_fenced(boost::asio::io_context& context) {
 
 IoThreads::IoThreads(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    contexts_.push_back(std::make_unique<boost::asio::io_context>(1));
+    owned_.push_back(std::make_unique<boost::asio::io_context>(1));
+    contexts_.push_back(owned_.back().get());
     guards_.emplace_back(contexts_.back()->get_executor());
   }
   for (std::size_t i = 0; i < count; ++i) {
@@ -35,9 +36,16 @@ IoThreads::IoThreads(std::size_t count) {
   }
 }
 
+std::vector<Executor> IoThreads::executors() const {
+  std::vector<Executor> all;
+  all.reserve(contexts_.size());
+  for (auto* context : contexts_) all.push_back(context->get_executor());
+  return all;
+}
+
 void IoThreads::stop() {
   for (auto& guard : guards_) guard.reset();
-  for (auto& context : contexts_) context->stop();
+  for (auto& context : owned_) context->stop();
   for (auto& thread : threads_)
     if (thread.joinable()) thread.join();
 }

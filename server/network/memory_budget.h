@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "protocol/base/async.h"
-#include "server/network/suspend.h"
+#include "protocol/base/suspend.h"
 
 namespace moldau::server {
 
-/// Shared by all I/O threads. As in Kafka a request is let in while any of the budget is left, so that one larger than
-/// the whole budget still passes alone.
+/// Shared by all I/O threads. A request holds its bytes until it is answered or waits for something. As in Kafka a request is let in while any of the budget is
+/// left, so that one larger than the whole budget still passes alone.
 class MemoryBudget {
  public:
   /// Bytes taken from a budget; given back on destruction.

@@ -9,6 +9,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace moldau::server {
 namespace {
@@ -16,7 +17,21 @@ namespace {
 using boost::asio::redirect_error;
 using boost::asio::use_awaitable;
 
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Below this size the copy of a slice costs less than sendfile's pipe.
+constexpr std::size_t kShortAnswer = 16 * 1024;
+constexpr std::size_t kMaxParts = 16;
+
+std::size_t size_of(const WritePart& part) { return part.file != nullptr ? part.file->size : part.bytes.size(); }
+
+bool is_short(std::span<const WritePart> parts) {
+  std::size_t in_files = 0;
+  for (const auto& part : parts) {
+    if (part.file == nullptr) continue;
+    if (part.file->read == nullptr) return false;
+    in_files += part.file->size;
+  }
+  return in_files > 0 && in_files <= kShortAnswer && parts.size() <= kMaxParts;
+}
 
 }  // namespace
 
@@ -42,8 +57,42 @@ std::size_t PlainTransport::try_read(MutableBytes out) {
   }
 }
 
+PlainTransport::Progress PlainTransport::after_error(int error) {
+  if (error == EINTR) return Progress::done;
+  return error == EAGAIN || error == EWOULDBLOCK ? Progress::would_block : Progress::failed;
+}
+
+PlainTransport::Progress PlainTransport::send_short(std::span<const WritePart> parts, std::size_t& part, std::size_t& offset) {
+  std::array<std::byte, kShortAnswer> copies;
+  std::array<iovec, kMaxParts> vectors{};
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].file == nullptr) {
+      vectors[i] = {const_cast<std::byte*>(parts[i].bytes.data()), parts[i].bytes.size()};  // sendmsg only reads
+      continue;
+    }
+    const FileRange& range = *parts[i].file;
+    const MutableBytes copy(copies.data() + copied, range.size);
+    for (std::size_t read = 0; read < copy.size();) {
+      const auto got = range.read(range.owner.get(), range.position + read, copy.subspan(read));
+      if (got == 0) return Progress::failed;  // cut short by truncation: the announced length can't be kept
+      read += got;
+    }
+    vectors[i] = {copy.data(), copy.size()};
+    copied += copy.size();
+  }
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = parts.size();
+  const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0) return after_error(errno);
+  offset = static_cast<std::size_t>(sent);
+  while (part < parts.size() && offset >= size_of(parts[part])) offset -= size_of(parts[part++]);
+  return Progress::done;
+}
+
 PlainTransport::Progress PlainTransport::send_memory(std::span<const WritePart> parts, std::size_t& part, std::size_t& offset) {
-  std::array<iovec, 16> vectors{};
+  std::array<iovec, kMaxParts> vectors{};
   std::size_t count = 0;
   bool file_follows = false;
   for (std::size_t i = part; i < parts.size() && count < vectors.size(); ++i) {
@@ -60,10 +109,7 @@ PlainTransport::Progress PlainTransport::send_memory(std::span<const WritePart> 
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
     const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT | (file_follows ? MSG_MORE : 0));
-    if (sent < 0) {
-      if (errno == EINTR) return Progress::done;
-      return would_block(errno) ? Progress::would_block : Progress::failed;
-    }
+    if (sent < 0) return after_error(errno);
     offset += static_cast<std::size_t>(sent);
   }
   while (part < parts.size() && parts[part].file == nullptr && offset >= parts[part].bytes.size()) {
@@ -77,10 +123,7 @@ PlainTransport::Progress PlainTransport::send_file(const WritePart& part, std::s
   const FileRange& range = *part.file;
   auto position = static_cast<off_t>(range.position + offset);
   const auto sent = ::sendfile(socket_.native_handle(), range.descriptor, &position, range.size - offset);
-  if (sent < 0) {
-    if (errno == EINTR) return Progress::done;
-    return would_block(errno) ? Progress::would_block : Progress::failed;
-  }
+  if (sent < 0) return after_error(errno);
   if (sent == 0) return Progress::failed;  // cut short by truncation: the announced length can't be kept
   offset += static_cast<std::size_t>(sent);
   return Progress::done;
@@ -89,10 +132,13 @@ PlainTransport::Progress PlainTransport::send_file(const WritePart& part, std::s
 Awaitable<bool> PlainTransport::write(std::span<const WritePart> parts) {
   std::size_t part = 0;
   std::size_t offset = 0;
+  bool together = is_short(parts);
   while (part < parts.size()) {
     if (!socket_.is_open()) co_return false;
     Progress progress;
-    if (parts[part].file == nullptr) {
+    if (std::exchange(together, false)) {
+      progress = send_short(parts, part, offset);
+    } else if (parts[part].file == nullptr) {
       progress = send_memory(parts, part, offset);
     } else if (offset >= parts[part].file->size) {
       ++part;

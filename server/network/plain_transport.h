@@ -20,6 +20,9 @@ class PlainTransport final : public Transport {
 
  private:
   enum class Progress { done, would_block, failed };
+  static Progress after_error(int error);
+  /// Reads the slices of a short answer beside its memory, so that one call sends both; sends what the socket takes.
+  Progress send_short(std::span<const WritePart> parts, std::size_t& part, std::size_t& offset);
   Progress send_memory(std::span<const WritePart> parts, std::size_t& part, std::size_t& offset);
   Progress send_file(const WritePart& part, std::size_t& offset);
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "protocol/base/async.h"
-#include "server/network/suspend.h"
+#include "protocol/base/suspend.h"
 
 namespace moldau::server {
 

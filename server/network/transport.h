@@ -15,8 +15,12 @@ namespace moldau::server {
 
 /// A range of an open file that is part of an answer.
 struct FileRange {
-  std::shared_ptr<const void> owner;  ///< Keeps the descriptor open.
-  int descriptor = -1;
+  /// Reads at a position of the file that `owner` is; 0: the file ends there or can't be read.
+  using Read = std::size_t (*)(const void* owner, std::uint64_t position, MutableBytes out);
+
+  std::shared_ptr<const void> owner;  ///< Keeps the file open.
+  int descriptor = -1;                ///< For sendfile; -1: the file has none.
+  Read read = nullptr;                ///< For transports that must see the bytes.
   std::uint64_t position = 0;
   std::uint32_t size = 0;
 };

@@ -85,7 +85,14 @@ Status EntryFile::write_pending() {
   return {};
 }
 
-Status EntryFile::read(std::size_t i, std::byte* out) const {
+Result<std::size_t> EntryFile::read_stored(const File& file, std::uint64_t position, MutableBytes out, ColdRead cold) {
+  auto got = file.read_at(position, out, cold);
+  // A part in memory is of no use; whether it is the end of the file only a real read can tell.
+  if (got && *got < out.size() && cold == ColdRead::refuse) return needs_disk();
+  return got;
+}
+
+Status EntryFile::read(std::size_t i, std::byte* out, ColdRead cold) const {
   {
     const std::lock_guard lock(lock_);
     if (i >= count_) {
@@ -103,15 +110,15 @@ Status EntryFile::read(std::size_t i, std::byte* out) const {
       return {};
     }
   }
-  auto file = const_cast<CachedFile&>(file_).get();
+  auto file = const_cast<CachedFile&>(file_).get(cold);
   if (!file) return file.error();
-  auto got = (*file)->read_at(static_cast<std::uint64_t>(i) * options_.entry_size, {out, options_.entry_size});
+  auto got = read_stored(**file, static_cast<std::uint64_t>(i) * options_.entry_size, {out, options_.entry_size}, cold);
   if (!got) return got.error();
   if (*got != options_.entry_size) return Error(ErrorCode::corrupt_message, file_.path() + " ends before entry " + std::to_string(i));
   return {};
 }
 
-Result<std::size_t> EntryFile::partition_point(const std::function<bool(const std::byte*)>& before) const {
+Result<std::size_t> EntryFile::partition_point(const std::function<bool(const std::byte*)>& before, ColdRead cold) const {
   const std::size_t size = options_.entry_size;
   const std::size_t per_block = std::max<std::size_t>(1, kBlockBytes / size);
   std::size_t stored = 0;  // entries that are only in the file
@@ -126,14 +133,14 @@ Result<std::size_t> EntryFile::partition_point(const std::function<bool(const st
     }
   }
   if (stored == 0) return std::size_t{0};
-  auto file = const_cast<CachedFile&>(file_).get();
+  auto file = const_cast<CachedFile&>(file_).get(cold);
   if (!file) return file.error();
   std::byte probe[64];
   std::size_t low = 0;  // block whose first entry satisfies `before`, or block 0
   std::size_t high = (stored + per_block - 1) / per_block;
   while (high - low > 1) {
     const auto mid = low + (high - low) / 2;
-    auto got = (*file)->read_at(static_cast<std::uint64_t>(mid * per_block) * size, {probe, size});
+    auto got = read_stored(**file, static_cast<std::uint64_t>(mid * per_block) * size, {probe, size}, cold);
     if (!got) return got.error();
     if (*got == size && before(probe)) {
       low = mid;
@@ -143,7 +150,7 @@ Result<std::size_t> EntryFile::partition_point(const std::function<bool(const st
   }
   const std::size_t first = low * per_block;
   auto block = std::make_unique<std::vector<std::byte>>(std::min(per_block, stored - first) * size);
-  auto got = (*file)->read_at(static_cast<std::uint64_t>(first) * size, *block);
+  auto got = read_stored(**file, static_cast<std::uint64_t>(first) * size, *block, cold);
   if (!got) return got.error();
   block->resize(*got / size * size);
   const auto found = first + search(block->data(), block->size() / size, size, before);

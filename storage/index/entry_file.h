@@ -1,7 +1,8 @@
 // EntryFile: a file of entries of one size, ascending in some key: what the three indexes of a segment have in common.
 //
 // Read by pread and written by pwrite, never mapped: a full or failing disk under a map kills the process. The newest entries are kept in memory
-// and written some at a time: an index of an active segment is rebuilt after a crash anyway, so nothing is lost by it.
+// and written some at a time: an index of an active segment is rebuilt after a crash anyway, so nothing is lost by it. With ColdRead::refuse a look-up that
+// would wait for the disk gives needs_disk().
 //
 // One writer at a time (the log's append order); readers on any thread. Invariants:
 //   1. entries [0, pending_first_) are in the file, [tail_first_, count_) in memory, and tail_first_ <= pending_first_
@@ -39,9 +40,9 @@ class EntryFile {
 
   Status append(const std::byte* entry);
   /// Copies entry `i`; zeros for one that a truncation has removed meanwhile.
-  Status read(std::size_t i, std::byte* out) const;
+  Status read(std::size_t i, std::byte* out, ColdRead cold = ColdRead::wait) const;
   /// How many leading entries satisfy `before`. REQUIRES: it holds for a prefix of the entries.
-  Result<std::size_t> partition_point(const std::function<bool(const std::byte*)>& before) const;
+  Result<std::size_t> partition_point(const std::function<bool(const std::byte*)>& before, ColdRead cold = ColdRead::wait) const;
   /// Forgets all entries from `n` on.
   Status truncate_entries(std::size_t n);
   /// Writes what waits in memory.
@@ -50,6 +51,9 @@ class EntryFile {
   Status trim();
 
  private:
+  /// Fills `out`; fewer bytes only at the end of the file.
+  static Result<std::size_t> read_stored(const File& file, std::uint64_t position, MutableBytes out, ColdRead cold);
+
   static constexpr std::size_t kTailEntries = 128;
   static constexpr std::size_t kBlockBytes = 1024;
 

@@ -1,11 +1,12 @@
 #include "storage/index/offset_index.h"
 
 #include "protocol/base/bytes.h"
+#include "storage/index/entry_format.h"
 
 namespace moldau::storage {
 
 OffsetPosition OffsetIndex::decode(const std::byte* entry) const {
-  return OffsetPosition{base_ + load_be<std::int32_t>(entry), load_be<std::uint32_t>(entry + 4)};
+  return decode_offset_entry(base_, entry);
 }
 
 Status OffsetIndex::append(Offset offset, std::uint32_t position) {
@@ -18,22 +19,22 @@ Status OffsetIndex::append(Offset offset, std::uint32_t position) {
   return entries_.append(entry);
 }
 
-Result<OffsetPosition> OffsetIndex::lookup(Offset target) const {
+Result<OffsetPosition> OffsetIndex::lookup(Offset target, ColdRead cold) const {
   const auto relative = target - base_;
-  auto n = entries_.partition_point([&](const std::byte* e) { return load_be<std::int32_t>(e) <= relative; });
+  auto n = entries_.partition_point([&](const std::byte* e) { return load_be<std::int32_t>(e) <= relative; }, cold);
   if (!n) return n.error();
   if (*n == 0) return OffsetPosition{base_, 0};
   std::byte entry[kEntrySize];
-  if (auto s = entries_.read(*n - 1, entry); !s) return s.error();
+  if (auto s = entries_.read(*n - 1, entry, cold); !s) return s.error();
   return decode(entry);
 }
 
-Result<std::optional<Offset>> OffsetIndex::upper_bound(std::uint64_t position) const {
-  auto n = entries_.partition_point([&](const std::byte* e) { return load_be<std::uint32_t>(e + 4) < position; });
+Result<std::optional<Offset>> OffsetIndex::upper_bound(std::uint64_t position, ColdRead cold) const {
+  auto n = entries_.partition_point([&](const std::byte* e) { return load_be<std::uint32_t>(e + 4) < position; }, cold);
   if (!n) return n.error();
   if (*n >= entries_.count()) return std::optional<Offset>();
   std::byte entry[kEntrySize];
-  if (auto s = entries_.read(*n, entry); !s) return s.error();
+  if (auto s = entries_.read(*n, entry, cold); !s) return s.error();
   return std::optional(decode(entry).offset);
 }
 

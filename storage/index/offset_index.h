@@ -29,9 +29,9 @@ class OffsetIndex {
   /// Appends; an offset not above the last one is left out. REQUIRES: offset fits 31 bits above the base.
   Status append(Offset offset, std::uint32_t position);
   /// The greatest entry not above `target`; (base, 0) without one.
-  [[nodiscard]] Result<OffsetPosition> lookup(Offset target) const;
+  [[nodiscard]] Result<OffsetPosition> lookup(Offset target, ColdRead cold = ColdRead::wait) const;
   /// Offset of the first entry at `position` or later: no offset of an earlier byte is above it. Nothing without such an entry.
-  [[nodiscard]] Result<std::optional<Offset>> upper_bound(std::uint64_t position) const;
+  [[nodiscard]] Result<std::optional<Offset>> upper_bound(std::uint64_t position, ColdRead cold = ColdRead::wait) const;
   /// The last entry; (base, 0) without one.
   [[nodiscard]] Result<OffsetPosition> last() const;
   /// Removes all entries with offset >= `offset`.

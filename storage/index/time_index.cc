@@ -1,11 +1,12 @@
 #include "storage/index/time_index.h"
 
 #include "protocol/base/bytes.h"
+#include "storage/index/entry_format.h"
 
 namespace moldau::storage {
 
 TimestampOffset TimeIndex::decode(const std::byte* entry) const {
-  return TimestampOffset{load_be<std::int64_t>(entry), base_ + load_be<std::int32_t>(entry + 8)};
+  return decode_time_entry(base_, entry);
 }
 
 Status TimeIndex::maybe_append(std::int64_t timestamp, Offset offset) {

@@ -1,27 +1,17 @@
 #include "storage/index/transaction_index.h"
 
 #include "protocol/base/bytes.h"
+#include "storage/index/entry_format.h"
 
 namespace moldau::storage {
-namespace {
-
-constexpr std::int16_t kVersion = 0;
-
-AbortedTxn decode(const std::byte* e) {
-  return AbortedTxn{ProducerId(load_be<std::int64_t>(e + 2)), Offset(load_be<std::int64_t>(e + 10)), Offset(load_be<std::int64_t>(e + 18)),
-                    Offset(load_be<std::int64_t>(e + 26))};
-}
-
-}  // namespace
-
 Status TransactionIndex::append(const AbortedTxn& txn) {
   const auto n = entries_.count();
   std::byte entry[kEntrySize];
   if (n > 0) {
     if (auto s = entries_.read(n - 1, entry); !s) return s;
-    if (decode(entry).last_offset >= txn.last_offset) return {};
+    if (decode_transaction_entry(entry).last_offset >= txn.last_offset) return {};
   }
-  store_be(entry, kVersion);
+  store_be(entry, kTransactionIndexVersion);
   store_be(entry + 2, txn.producer_id.value());
   store_be(entry + 10, txn.first_offset.value());
   store_be(entry + 18, txn.last_offset.value());
@@ -30,15 +20,15 @@ Status TransactionIndex::append(const AbortedTxn& txn) {
   return entries_.append(entry);
 }
 
-Result<bool> TransactionIndex::collect(Offset fetch_offset, Offset upper_bound, std::vector<AbortedTxn>& out) const {
+Result<bool> TransactionIndex::collect(Offset fetch_offset, Offset upper_bound, std::vector<AbortedTxn>& out, ColdRead cold) const {
   if (!exists_) return false;
-  auto first = entries_.partition_point([&](const std::byte* e) { return load_be<std::int64_t>(e + 18) < fetch_offset.value(); });
+  auto first = entries_.partition_point([&](const std::byte* e) { return load_be<std::int64_t>(e + 18) < fetch_offset.value(); }, cold);
   if (!first) return first.error();
   const auto n = entries_.count();
   for (auto i = *first; i < n; ++i) {
     std::byte entry[kEntrySize];
-    if (auto s = entries_.read(i, entry); !s) return s.error();
-    const auto txn = decode(entry);
+    if (auto s = entries_.read(i, entry, cold); !s) return s.error();
+    const auto txn = decode_transaction_entry(entry);
     if (txn.first_offset < upper_bound) out.push_back(txn);
     if (txn.last_stable_offset >= upper_bound) return true;
   }
@@ -51,7 +41,7 @@ Result<std::vector<AbortedTxn>> TransactionIndex::all() const {
   for (std::size_t i = 0; i < n; ++i) {
     std::byte entry[kEntrySize];
     if (auto s = entries_.read(i, entry); !s) return s.error();
-    txns.push_back(decode(entry));
+    txns.push_back(decode_transaction_entry(entry));
   }
   return txns;
 }
@@ -87,8 +77,8 @@ Status TransactionIndex::sanity_check(std::uint64_t file_size) const {
   Offset previous = kNoOffset;
   for (std::size_t i = 0; i < n; ++i) {
     if (auto s = entries_.read(i, entry); !s) return s;
-    const auto txn = decode(entry);
-    if (load_be<std::int16_t>(entry) > kVersion) return corrupt("entry " + std::to_string(i) + " has an unknown version");
+    const auto txn = decode_transaction_entry(entry);
+    if (load_be<std::int16_t>(entry) > kTransactionIndexVersion) return corrupt("entry " + std::to_string(i) + " has an unknown version");
     if (txn.last_offset < base_ || txn.last_offset <= previous || txn.first_offset > txn.last_offset)
       return corrupt("entry " + std::to_string(i) + " is out of order");
     previous = txn.last_offset;

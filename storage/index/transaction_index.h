@@ -32,7 +32,7 @@ class TransactionIndex {
   /// Appends; an entry whose last offset is not above the previous one's is left out.
   Status append(const AbortedTxn& txn);
   /// Adds the aborted transactions that overlap [fetch_offset, upper_bound). True: no later segment can have another one.
-  Result<bool> collect(Offset fetch_offset, Offset upper_bound, std::vector<AbortedTxn>& out) const;
+  Result<bool> collect(Offset fetch_offset, Offset upper_bound, std::vector<AbortedTxn>& out, ColdRead cold = ColdRead::wait) const;
   [[nodiscard]] Result<std::vector<AbortedTxn>> all() const;
   /// Removes entries whose marker is at `offset` or later.
   Status truncate_to(Offset offset);

@@ -25,7 +25,7 @@ std::size_t FileCache::open_count() const {
 }
 
 Result<std::shared_ptr<File>> FileCache::open(CachedFile& file, OpenMode mode) {
-  auto opened = disk_.open(file.path(), mode);
+  auto opened = file.open_by_name(mode);
   if (!opened) return opened;
   std::shared_ptr<File> victim;  // closed after the locks are released
   std::shared_ptr<File> result;
@@ -74,26 +74,41 @@ void FileCache::forget(CachedFile& file) {
   if (hand_ >= open_.size()) hand_ = 0;
 }
 
+std::shared_ptr<File> CachedFile::if_open() {
+  const std::lock_guard lock(lock_);
+  if (file_ && !referenced_.load(std::memory_order_relaxed)) referenced_.store(true, std::memory_order_relaxed);
+  return file_;
+}
+
 Result<std::shared_ptr<File>> CachedFile::get(OpenMode mode) {
-  {
-    const std::lock_guard lock(lock_);
-    if (file_) {
-      if (!referenced_.load(std::memory_order_relaxed)) referenced_.store(true, std::memory_order_relaxed);
-      return file_;
-    }
-  }
+  if (auto file = if_open()) return file;
   return cache_.open(*this, mode);
+}
+
+Result<std::shared_ptr<File>> CachedFile::get(ColdRead cold) {
+  if (auto file = if_open()) return file;
+  if (cold == ColdRead::refuse) return needs_disk();
+  return cache_.open(*this, OpenMode::write);
 }
 
 void CachedFile::close() { cache_.forget(*this); }
 
+Result<std::shared_ptr<File>> CachedFile::open_by_name(OpenMode mode) {
+  for (;;) {
+    const char* const suffix = suffix_.load();
+    auto opened = disk().open(path_with(suffix), mode);
+    const std::lock_guard lock(rename_lock_);
+    if (suffix_.load() == suffix) return opened;
+  }
+}
+
 Status CachedFile::rename_suffix(const char* suffix) {
+  const std::lock_guard lock(rename_lock_);
   const auto from = path();
   auto info = disk().stat(from);
   if (!info) return info.error();
   if (*info) {
-    const auto to = dir_->get() + "/" + segment_file_name(base_offset_, suffix);
-    if (auto s = disk().rename(from, to); !s) return s;
+    if (auto s = disk().rename(from, path_with(suffix)); !s) return s;
   }
   suffix_.store(suffix);
   return {};

@@ -83,13 +83,18 @@ class CachedFile {
   CachedFile(const CachedFile&) = delete;
   CachedFile& operator=(const CachedFile&) = delete;
 
-  [[nodiscard]] std::string path() const { return dir_->get() + "/" + segment_file_name(base_offset_, suffix_.load()); }
+  [[nodiscard]] std::string path() const { return path_with(suffix_.load()); }
   [[nodiscard]] Disk& disk() const noexcept { return cache_.disk(); }
   /// The open file. With OpenMode::create it is made when missing.
   Result<std::shared_ptr<File>> get(OpenMode mode = OpenMode::write);
+  /// As get(), but with ColdRead::refuse only when it is open: opening looks at directories on the disk.
+  Result<std::shared_ptr<File>> get(ColdRead cold);
   /// Lets go of the descriptor; the next get() opens again.
   void close();
-  /// Renames to another suffix (a literal), such as ".log.deleted". A missing file is no error.
+  /// Names another file (a literal). REQUIRES: not used yet.
+  void set_suffix(const char* suffix) noexcept { suffix_.store(suffix); }
+  /// Renames to another suffix (a literal), such as ".log.deleted". A missing file is no error. Who opens meanwhile gets this file, even when another one takes over
+  /// its old name.
   Status rename_suffix(const char* suffix);
   /// Removes the file. A missing file is no error.
   Status remove();
@@ -98,11 +103,16 @@ class CachedFile {
  private:
   friend class FileCache;
   static constexpr std::size_t kNotOpen = SIZE_MAX;
+  std::shared_ptr<File> if_open();
+  [[nodiscard]] std::string path_with(const char* suffix) const { return dir_->get() + "/" + segment_file_name(base_offset_, suffix); }
+  /// Opens by the name that the file had all the time.
+  Result<std::shared_ptr<File>> open_by_name(OpenMode mode);
 
   FileCache& cache_;
   std::shared_ptr<const DirPath> dir_;
   std::int64_t base_offset_;
   std::atomic<const char*> suffix_;
+  std::mutex rename_lock_;  ///< held over the rename and the change of suffix_; taken by who opens, and waits for the disk anyway
   SpinLock lock_;
   std::atomic<bool> referenced_{false};
   std::shared_ptr<File> file_;     // under lock_

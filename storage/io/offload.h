@@ -1,20 +1,15 @@
 // offload: runs blocking or costly work on a pool and comes back to the coroutine's own executor.
 #pragma once
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/prefer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "protocol/base/async.h"
+#include "protocol/base/suspend.h"
 
 namespace moldau::storage {
 
@@ -24,20 +19,17 @@ Awaitable<std::invoke_result_t<Work&>> offload(Executor pool, Work work) {
   using R = std::invoke_result_t<Work&>;
   std::optional<R> result;
   std::exception_ptr failure;
-  co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
-      [&](auto handler) {
-        auto home = boost::asio::prefer(boost::asio::get_associated_executor(handler), boost::asio::execution::outstanding_work.tracked);
-        boost::asio::post(pool, [&work, &result, &failure, home = std::move(home), handler = std::move(handler)]() mutable {
-          try {
-            result.emplace(work());
-          } catch (...) {
-            failure = std::current_exception();
-          }
-          auto executor = std::move(home);
-          boost::asio::post(executor, std::move(handler));
-        });
-      },
-      boost::asio::use_awaitable);
+  auto park = [&](Resumption resumption) {
+    boost::asio::post(pool, [&work, &result, &failure, home = std::move(resumption)]() mutable {
+      try {
+        result.emplace(work());
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      home.post();
+    });
+  };
+  co_await suspend_with(std::move(park));
   if (failure) std::rethrow_exception(failure);
   co_return std::move(*result);
 }

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +48,27 @@ class PosixFile final : public File {
       const auto n = ::pread(fd_, out.data() + total, out.size() - total, static_cast<off_t>(position + total));
       if (n < 0) {
         if (errno == EINTR) continue;
+        return failed("read", path_, errno);
+      }
+      if (n == 0) break;
+      total += static_cast<std::size_t>(n);
+    }
+    return total;
+  }
+
+  Result<std::size_t> read_cached_at(std::uint64_t position, MutableBytes out) const override {
+    std::size_t total = 0;
+    while (total < out.size()) {
+      iovec to{out.data() + total, out.size() - total};
+      const auto n = ::preadv2(fd_, &to, 1, static_cast<off_t>(position + total), RWF_NOWAIT);
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN) {
+          if (total == 0) return needs_disk();
+          break;
+        }
+        // The kernel or the file system cannot tell: then a read is taken to be short.
+        if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) return read_at(position, out);
         return failed("read", path_, errno);
       }
       if (n == 0) break;

@@ -432,11 +432,6 @@ void SimDisk::inject(Operation operation, std::string path_part, int skip, int c
   state_->faults.push_back(State::Fault{operation, std::move(path_part), skip, count});
 }
 
-void SimDisk::clear_faults() {
-  const std::lock_guard lock(state_->mutex);
-  state_->faults.clear();
-}
-
 std::uint64_t SimDisk::mutations() const {
   const std::lock_guard lock(state_->mutex);
   return state_->mutation_count;

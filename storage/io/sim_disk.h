@@ -40,7 +40,6 @@ class SimDisk final : public Disk {
   enum class Operation { read, write, sync, any };
   /// After `skip` more operations of this kind on paths that contain `path_part`, the next `count` fail (a write may be half done).
   void inject(Operation operation, std::string path_part, int skip = 0, int count = 1);
-  void clear_faults();
   /// Number of writes, syncs and namespace changes so far; for "crash at any write".
   [[nodiscard]] std::uint64_t mutations() const;
   /// From the n-th mutation on everything fails, as if the machine had stopped there; crash() starts it again.

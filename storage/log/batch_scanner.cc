@@ -10,8 +10,8 @@ constexpr std::size_t kWholeChunk = std::size_t{256} << 10;
 
 }  // namespace
 
-BatchScanner::BatchScanner(const File& file, std::uint64_t position, std::uint64_t end, Mode mode)
-    : file_(file), end_(end), mode_(mode), chunk_(mode == Mode::headers ? kHeaderChunk : kWholeChunk), position_(position), next_(position) {
+BatchScanner::BatchScanner(const File& file, std::uint64_t position, std::uint64_t end, Mode mode, ColdRead cold)
+    : file_(file), end_(end), mode_(mode), cold_(cold), chunk_(mode == Mode::headers ? kHeaderChunk : kWholeChunk), position_(position), next_(position) {
   buffer_->clear();
 }
 
@@ -25,9 +25,10 @@ Result<Bytes> BatchScanner::fill(std::size_t n) {
   buffer_->clear();
   buffer_->resize(want);
   buffer_start_ = next_;
-  auto got = file_.read_at(next_, buffer_->mutable_bytes());
+  auto got = file_.read_at(next_, buffer_->mutable_bytes(), cold_);
   if (!got) return got.error();
   buffer_->resize(*got);
+  if (*got < n && cold_ == ColdRead::refuse) return needs_disk();  // or the end of the file: only a real read can tell
   return in_buffer();
 }
 

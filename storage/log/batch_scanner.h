@@ -19,8 +19,8 @@ class BatchScanner {
     whole,    ///< all bytes are there
   };
 
-  /// Walks [position, end) of the file.
-  BatchScanner(const File& file, std::uint64_t position, std::uint64_t end, Mode mode);
+  /// Walks [position, end) of the file. With ColdRead::refuse next() gives needs_disk() where it would have to wait.
+  BatchScanner(const File& file, std::uint64_t position, std::uint64_t end, Mode mode, ColdRead cold = ColdRead::wait);
 
   /// The next batch; nothing at the end, before a batch that `end` cuts off, and at bytes that cannot be a batch. Errors: KAFKA_STORAGE_ERROR.
   Result<std::optional<protocol::AnyBatch>> next();
@@ -38,6 +38,7 @@ class BatchScanner {
   const File& file_;
   const std::uint64_t end_;
   const Mode mode_;
+  const ColdRead cold_;
   const std::size_t chunk_;
   std::uint64_t position_ = 0;
   std::uint64_t next_;

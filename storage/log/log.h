@@ -25,14 +25,6 @@ namespace moldau::storage {
 template <class T>
 using AppendResult = boost::system::result<T, AppendError>;
 
-/// Told of a log's changes; called on the thread that made the change, outside the log's locks.
-class LogOffsetsListener {
- public:
-  virtual ~LogOffsetsListener() = default;
-  /// The log end moved (append, truncation).
-  virtual void on_log_end_changed(Offset log_end) = 0;
-};
-
 /// Parameters of a leader's append.
 struct LeaderAppend {
   Bytes records;  ///< Must stay alive until the append has completed, and lie in writable memory: offsets, epoch and (LogAppendTime) times are set in place.
@@ -59,13 +51,15 @@ class Log {
   /// Validates, assigns offsets and writes. Errors are Kafka's produce errors (wire.md §8). A duplicate of one of the producer's
   /// last five batches succeeds with the original's offsets. With flush.messages=1 returns when the bytes are on the disk.
   virtual Awaitable<AppendResult<LogAppendInfo>> append_as_leader(LeaderAppend append) = 0;
-  /// Appends the leader's batches byte for byte; they must continue at or after the log end.
-  virtual Awaitable<AppendResult<LogAppendInfo>> append_as_follower(Bytes records) = 0;
+  /// Appends the leader's batches byte for byte; they must continue at or after the log end. `leader_epoch` is the epoch in which the follower fetched them:
+  /// what a later leader wrote, and whatever follows it, is left out (KAFKA-18723).
+  virtual Awaitable<AppendResult<LogAppendInfo>> append_as_follower(Bytes records, LeaderEpoch leader_epoch) = 0;
 
   // ---- reads ----
   /// Finds what a reader may see from `start`: at most `max_bytes`, but one whole batch if `min_one_batch`.
   /// OFFSET_OUT_OF_RANGE below the log start or beyond the log end; empty from the isolation's bound up to the log end.
-  virtual Result<FetchDataInfo> read(Offset start, std::int32_t max_bytes, FetchIsolation isolation, bool min_one_batch) const = 0;
+  /// With ColdRead::refuse it never waits for a disk: needs_disk() when it would have to.
+  virtual Result<FetchDataInfo> read(Offset start, std::int32_t max_bytes, FetchIsolation isolation, bool min_one_batch, ColdRead cold = ColdRead::wait) const = 0;
   /// First record with a timestamp >= `timestamp` (>= 0), or the special timestamps -2 (earliest), -1 (latest), -3 (max timestamp), -4 (earliest local).
   /// Does file I/O. Nothing found: nullopt.
   virtual Result<std::optional<TimestampAndOffset>> offset_by_timestamp(std::int64_t timestamp) const = 0;
@@ -78,8 +72,6 @@ class Log {
   [[nodiscard]] virtual Offset high_watermark() const noexcept = 0;
   [[nodiscard]] virtual Offset last_stable_offset() const noexcept = 0;
   [[nodiscard]] virtual LogOffsets offsets() const noexcept = 0;
-  /// What a replica may count as its own: the log end, or with flush.messages=1 what is on the disk of it.
-  [[nodiscard]] virtual Offset durable_end_offset() const noexcept { return log_end_offset(); }
   /// Raises (leader) or sets (follower, load) the high watermark, clamped to [log start, log end]. Returns the value now.
   virtual Offset update_high_watermark(Offset to) = 0;
   /// Raises only: true when it moved.
@@ -108,7 +100,8 @@ class Log {
   /// Waits until all up to `offset` is on the disk (group commit).
   virtual Awaitable<Status> flush(Offset offset) = 0;
 
-  virtual void set_listener(LogOffsetsListener* listener) noexcept = 0;
+  /// Ends all changes: refuses new ones and waits until those under way are done. Before the log is closed or deleted.
+  virtual Awaitable<void> seal() = 0;
 };
 
 }  // namespace moldau::storage

@@ -4,7 +4,9 @@
 
 #include <exception>
 
+#include "config/metric_handles.h"
 #include "protocol/base/log.h"
+#include "protocol/base/virtual_time.h"
 
 namespace moldau::storage {
 
@@ -19,6 +21,7 @@ void BackgroundJobs::post(std::function<void()> job) {
     const std::lock_guard lock(mutex_);
     ++running_;
   }
+  config::metrics().log_background_jobs.add(1);
   boost::asio::post(executor_, [this, job = std::move(job)]() mutable {
     try {
       job();
@@ -26,6 +29,7 @@ void BackgroundJobs::post(std::function<void()> job) {
       MOLDAU_LOG(storage, err, "A background job of the log store failed: {}", e.what());
     }
     job = nullptr;  // what it holds goes before it counts as done
+    config::metrics().log_background_jobs.add(-1);
     const std::lock_guard lock(mutex_);
     if (--running_ == 0) idle_.notify_all();
   });
@@ -33,7 +37,7 @@ void BackgroundJobs::post(std::function<void()> job) {
 
 void BackgroundJobs::drain() {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return running_ == 0; });
+  block_until(idle_, lock, [&] { return running_ == 0; });
 }
 
 }  // namespace moldau::storage

@@ -8,12 +8,14 @@
 #include "storage/checkpoint/metadata_files.h"
 #include "storage/log/batch_scanner.h"
 #include "storage/log/producer_rebuild.h"
+#include "storage/log/segment_split.h"
 
 namespace moldau::storage {
 namespace {
 
 constexpr std::string_view kDeleted = ".deleted", kCleaned = ".cleaned", kSwap = ".swap";
 constexpr std::size_t kDigits = 20;
+constexpr std::uint32_t kBatchesBetweenStopChecks = 1024;
 
 /// Base offset in a file name "<20 digits>.<suffix>".
 std::optional<Offset> offset_of(std::string_view name) {
@@ -39,13 +41,14 @@ class Loader {
         snapshots_(disk_) {}
 
   Result<std::shared_ptr<UnifiedLog>> load() {
-    if (auto s = clear_leftovers(); !s) return s.error();
-    if (auto s = read_small_files(); !s) return s.error();
-    if (auto s = open_segments(); !s) return s.error();
-    if (!request_.clean_shutdown) {
-      if (auto s = recover_unflushed(); !s) return s.error();
+    auto found = find_segments();
+    while (!found && overflowed_) {
+      // Kafka 3.9 LogLoader.retryOnOffsetOverflow: from scratch, with the pieces.
+      if (auto s = split_overflowed_segment(disk_, request_.dir, *overflowed_); !s) return s.error();
+      start_over();
+      found = find_segments();
     }
-    if (auto s = find_log_end(); !s) return s.error();
+    if (!found) return found.error();
     if (epochs_lost_) {
       if (auto s = rebuild_epochs(); !s) return s.error();
     }
@@ -73,6 +76,27 @@ class Loader {
   }
 
  private:
+  Status find_segments() {
+    if (auto s = clear_leftovers(); !s) return s;
+    if (auto s = read_small_files(); !s) return s;
+    if (auto s = open_segments(); !s) return s;
+    if (!request_.clean_shutdown) {
+      if (auto s = recover_unflushed(); !s) return s;
+    }
+    return find_log_end();
+  }
+
+  void start_over() {
+    overflowed_.reset();
+    was_split_ = true;
+    names_.clear();
+    leftovers_.clear();
+    files_.clear();
+    segments_.clear();
+    index_sizes_.clear();
+    epochs_.load({});
+  }
+
   [[nodiscard]] std::string path(std::string_view name) const { return request_.dir + "/" + std::string(name); }
   [[nodiscard]] std::string tp() const { return to_string(TopicPartitionView(request_.partition)); }
 
@@ -128,11 +152,17 @@ class Loader {
       if (!min_base || base < *min_base) min_base = base;
       if (!max_next || *next > *max_next) max_next = *next;
     }
+    std::optional<Offset> from = min_base;
+    if (min_base) {
+      auto overlapped = segment_reaching(*min_base);
+      if (!overlapped) return overlapped.error();
+      if (*overlapped) from = **overlapped;
+    }
     std::vector<std::string> kept;
     for (const auto& name : names_) {
       const auto o = offset_of(name);
-      if (o && min_base && *o >= *min_base && *o < *max_next) {
-        MOLDAU_LOG(storage, info, "{}: {} was replaced by a compacted segment; removing it", tp(), name);
+      if (o && from && *o >= *from && *o < *max_next) {
+        MOLDAU_LOG(storage, info, "{}: {} was replaced by a compacted or split segment; removing it", tp(), name);
         if (auto s = disk_.remove(path(name)); !s) return s;
       } else {
         kept.push_back(name);
@@ -145,6 +175,17 @@ class Loader {
     }
     names_ = std::move(kept);
     return disk_.sync_directory(request_.dir);
+  }
+
+  /// The segment that begins below `offset` and goes beyond it: a split may leave its first piece above the old segment's base.
+  Result<std::optional<Offset>> segment_reaching(Offset offset) {
+    std::optional<Offset> below;
+    for (const auto& name : names_)
+      if (const auto o = offset_of(name); o && *o < offset && std::string_view(name).substr(kDigits) == kLogSuffix && (!below || *o > *below)) below = o;
+    if (!below) return std::optional<Offset>();
+    auto next = next_offset_of_file(path(segment_file_name(below->value(), kLogSuffix)), *below);
+    if (!next) return next.error();
+    return *next > offset ? below : std::nullopt;
   }
 
   Result<Offset> next_offset_of_file(const std::string& file_path, Offset base) {
@@ -241,7 +282,8 @@ class Loader {
     for (std::size_t i = 0; i < first_recovered; ++i) {
       if (auto problem = index_problem(*segments_[i], index_sizes_[i])) {
         MOLDAU_LOG(storage, warn, "{}: {}; the indexes of the segment at {} are rebuilt", tp(), *problem, segments_[i]->base_offset());
-        auto cut = recover_segment(i);
+        if (stop_asked()) return load_stopped();
+        auto cut = recover_segment(i, Stoppable::no);
         if (!cut) return cut.error();
         if (*cut) {
           if (auto s = drop_after(i); !s) return s;
@@ -273,10 +315,11 @@ class Loader {
 
   Status recover_unflushed() {
     for (auto i = first_unflushed(); i < segments_.size(); ++i) {
-      auto cut = recover_segment(i);
+      if (stop_asked()) return load_stopped();
+      auto cut = recover_segment(i, Stoppable::yes);
       if (!cut) return cut.error();
       if (*cut) return drop_after(i);
-      if (i + 1 == segments_.size() || request_.config->cleanup_compact) continue;
+      if (i + 1 == segments_.size() || request_.config->cleanup_compact || was_split_) continue;
       // Between segments that were not known to be on the disk, in a log that is not compacted, a hole is a tail that a power loss took at the end of a
       // batch: what follows would be out of order with it. DIFFERS: Apache Kafka goes on with the hole.
       auto tail = segments_[i]->read_tail();
@@ -290,8 +333,13 @@ class Loader {
     return {};
   }
 
+  [[nodiscard]] bool stop_asked() const { return request_.stop_asked && request_.stop_asked(); }
+
+  /// A segment below the recovery point is rebuilt to its end once that is begun: half of its indexes would pass for whole ones at the next start.
+  enum class Stoppable : bool { no, yes };
+
   /// Scans the whole segment: checksums, indexes, epochs, producers. True when something had to be cut off.
-  Result<bool> recover_segment(std::size_t at) {
+  Result<bool> recover_segment(std::size_t at, Stoppable stoppable) {
     repaired_ = true;
     auto& segment = *segments_[at];
     const std::vector<std::shared_ptr<LogSegment>> before(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -307,7 +355,8 @@ class Loader {
       if (!file) return file.error();
       BatchScanner scanner(**file, 0, size, BatchScanner::Mode::whole);
       auto expected = segment.base_offset();
-      while (true) {
+      for (std::uint32_t batches = 1;; ++batches) {
+        if (stoppable == Stoppable::yes && batches % kBatchesBetweenStopChecks == 0 && stop_asked()) return load_stopped();
         auto batch = scanner.next();
         if (!batch) return batch.error();
         if (!*batch) {
@@ -318,9 +367,13 @@ class Loader {
           problem = s.error().message;
           break;
         }
-        if ((*batch)->last_offset() < expected || !segment.fits((*batch)->last_offset())) {
+        if ((*batch)->last_offset() < expected) {
           problem = fmt::format("offset {} is out of order", (*batch)->last_offset());
           break;
+        }
+        if (!segment.fits((*batch)->last_offset())) {
+          overflowed_ = segment.base_offset();
+          return Error(ErrorCode::corrupt_message, fmt::format("{}: offset {} does not fit the segment at {}", tp(), (*batch)->last_offset(), segment.base_offset()));
         }
         expected = (*batch)->next_offset();
         if (auto s = take_in(segment, producers, **batch, scanner.position()); !s) return s.error();
@@ -407,7 +460,7 @@ class Loader {
       if (tail->valid_bytes < segments_[last]->size()) {
         // A clean stop, but the file does not end with a batch: trust nothing and look at all of it.
         MOLDAU_LOG(storage, warn, "{}: the last segment does not end with a whole batch ({}) although the broker stopped cleanly", tp(), tail->problem);
-        if (auto cut = recover_segment(last); !cut) return cut.error();
+        if (auto cut = recover_segment(last, Stoppable::no); !cut) return cut.error();
         continue;
       }
       log_end_ = tail->next_offset;
@@ -431,6 +484,7 @@ class Loader {
     bool any = false;
     for (const auto& segment : segments_) {
       if (segment->size() == 0) continue;
+      if (stop_asked()) return load_stopped();
       auto file = segment->open_log();
       if (!file) return file.error();
       any = true;
@@ -454,6 +508,8 @@ class Loader {
   ProducerSnapshots snapshots_;
   LeaderEpochFileCache epochs_;
   bool epochs_lost_ = false;
+  std::optional<Offset> overflowed_;  ///< a segment that must be split (KAFKA-6264)
+  bool was_split_ = false;            ///< its pieces may have holes between them
   bool repaired_ = false;
   std::optional<TopicId> topic_id_;
   std::vector<std::string> names_;

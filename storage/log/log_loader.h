@@ -4,6 +4,7 @@
 // log start and end; epochs; producer state. What is cut from a log is kept aside as `<file>.corrupt-<ms>` when it is more than one torn batch.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,9 +20,15 @@ struct LoadRequest {
   Offset recovery_point{0};  ///< from the checkpoint; 0 when unknown
   Offset log_start{0};       ///< from the checkpoint; 0 when unknown
   bool clean_shutdown = false;
+  /// True ends a recovery in its middle: load_stopped(). The next start begins it again from the same recovery point. Empty: never.
+  std::function<bool()> stop_asked = {};
 };
 
-/// Blocking; on any thread. Errors: KAFKA_STORAGE_ERROR.
+/// Nothing is wrong with the log: LoadRequest::stop_asked said so.
+inline Error load_stopped() { return Error(ErrorCode::broker_not_available, "the start was stopped before all logs were loaded"); }
+inline bool is_load_stopped(const Error& error) noexcept { return error.code == ErrorCode::broker_not_available; }
+
+/// Blocking; on any thread. Errors: KAFKA_STORAGE_ERROR, load_stopped().
 Result<std::shared_ptr<UnifiedLog>> load_log(LoadRequest request);
 
 /// The log of a partition whose directory was just made: nothing is read or written.

@@ -5,6 +5,7 @@
 
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
+#include "protocol/base/task_group.h"
 #include "storage/io/posix_disk.h"
 #include "storage/log/log_loader.h"
 #include "storage/log/log_manager_impl.h"
@@ -14,9 +15,21 @@ namespace {
 
 constexpr std::size_t kMaxOpenFiles = 16384;
 constexpr std::size_t kCloseThreads = 8;
+constexpr Millis kSealTime{30'000};
 
 /// Half of the process's descriptors are for segments, the other half for connections.
 std::size_t descriptors_for_files() { return std::min<std::size_t>(kMaxOpenFiles, static_cast<std::size_t>(raise_descriptor_limit() / 2)); }
+
+/// Makes the directory and what is missing above it, and their names durable: a log directory that a power loss takes away takes synced records with it.
+Status make_durable_directory(Disk& disk, const std::string& path) {
+  auto there = disk.stat(path);
+  if (!there) return there.error();
+  const auto parent = parent_path(path);
+  if (*there || parent == path) return disk.make_directory(path, false);  // complains about a file in its place
+  if (auto s = make_durable_directory(disk, parent); !s) return s;
+  if (auto s = disk.make_directory(path, false); !s) return s;
+  return disk.sync_directory(parent);
+}
 
 }  // namespace
 
@@ -47,19 +60,22 @@ LogManagerImpl::LogManagerImpl(LogManagerConfig config, std::shared_ptr<const co
 }
 
 LogManagerImpl::~LogManagerImpl() {
+  compactor_.reset();
   if (tasks_) tasks_->stop();
   jobs_->drain();
+  deletion_->forget();
 }
 
 Status LogManagerImpl::open_dir(Dir& dir) {
   const auto& path = dir.state->path();
-  if (auto s = seams_.disk.make_directory(path, true); !s)
+  if (auto s = make_durable_directory(seams_.disk, path); !s)
     return storage_error(s.error().message + "; make the directory for the broker's user, or set log.dirs to one that it may write to");
   auto lock = seams_.disk.lock(path + "/" + kLockFile);
   if (!lock) return storage_error(lock.error().message + "; give the broker's user the right to write in " + path + ", or set log.dirs to another directory");
   if (!*lock)
     return Error(ErrorCode::invalid_config, "Failed to acquire lock on file .lock in " + path +
-                                                ". A Kafka instance in another process or thread is using this directory; stop it, or set log.dirs to another directory");
+                                                ". A Kafka instance in another process or thread is using this directory; stop it, or set log.dirs to another directory "
+                                                "(a second broker here: --override log.dirs=data2 --override listeners=PLAINTEXT://:9093)");
   dir.lock = std::move(*lock);
   auto text = read_whole(seams_.disk, path + "/" + kMetaPropertiesFile, 65536);
   if (!text) return text.error();
@@ -135,7 +151,7 @@ bool LogManagerImpl::any_online() const {
 }
 
 LogEnvironment LogManagerImpl::environment(const Dir& dir) {
-  return LogEnvironment{cache_, seams_.clock, seams_.random, jobs_, dir.state, deletion_, config_.producer_id_expiration_ms};
+  return LogEnvironment{cache_, seams_.clock, seams_.random, jobs_, dir.state, deletion_, producer_id_expiration_ms_};
 }
 
 std::shared_ptr<const config::LogConfig> LogManagerImpl::default_config() const {
@@ -148,11 +164,7 @@ void LogManagerImpl::update_default_config(std::shared_ptr<const config::LogConf
   default_config_ = std::move(config);
 }
 
-std::shared_ptr<Log> LogManagerImpl::get(TopicPartitionView tp) const {
-  const std::shared_lock lock(logs_mutex_);
-  const auto it = logs_.find(tp);
-  return it == logs_.end() ? nullptr : it->second;
-}
+std::shared_ptr<Log> LogManagerImpl::get(TopicPartitionView tp) const { return find_log(tp); }
 
 std::vector<std::shared_ptr<UnifiedLog>> LogManagerImpl::logs() const {
   const std::shared_lock lock(logs_mutex_);
@@ -170,6 +182,35 @@ std::vector<std::shared_ptr<Log>> LogManagerImpl::all_logs() const {
   return list;
 }
 
+std::shared_ptr<UnifiedLog> LogManagerImpl::find_log(TopicPartitionView tp) const {
+  const std::shared_lock lock(logs_mutex_);
+  const auto it = logs_.find(tp);
+  return it == logs_.end() ? nullptr : it->second;
+}
+
+LogManagerImpl::Dir* LogManagerImpl::reserve_dir() {
+  const std::unique_lock lock(logs_mutex_);
+  Dir* best = nullptr;
+  for (const auto& dir : dirs_)
+    if (dir->state->online() && (best == nullptr || dir->partitions < best->partitions)) best = dir.get();
+  if (best != nullptr) ++best->partitions;
+  return best;
+}
+
+Result<std::shared_ptr<UnifiedLog>> LogManagerImpl::create_in(Dir& dir, const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config) {
+  const auto path = dir.state->path() + "/" + to_string(TopicPartitionView(tp));
+  auto there = seams_.disk.stat(path);
+  if (!there) return there.error();
+  if (*there) {
+    // Left behind by something that this run did not load: its content is kept and checked.
+    MOLDAU_LOG(storage, warn, "The directory {} for the new log of {} is there already; it is recovered", path, tp);
+    return load_log(LoadRequest{environment(dir), tp, path, std::move(config), Offset(0), Offset(0), false});
+  }
+  if (auto s = seams_.disk.make_directory(path, false); !s) return s.error();
+  MOLDAU_LOG(storage, debug, "Created log for {} in {}", tp, path);
+  return create_log(environment(dir), tp, path, std::move(config));
+}
+
 Result<std::shared_ptr<Log>> LogManagerImpl::get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) {
   const auto with_id = [&](std::shared_ptr<UnifiedLog> log) -> Result<std::shared_ptr<Log>> {
     if (!log->environment().dir->online()) return log->environment().dir->offline_error();
@@ -177,55 +218,26 @@ Result<std::shared_ptr<Log>> LogManagerImpl::get_or_create(const TopicPartition&
       if (auto s = log->assign_topic_id(id); !s) return s.error();
     return std::static_pointer_cast<Log>(std::move(log));
   };
-  const auto find = [&]() -> std::shared_ptr<UnifiedLog> {
-    const std::shared_lock lock(logs_mutex_);
-    const auto it = logs_.find(tp);
-    return it == logs_.end() ? nullptr : it->second;
-  };
-  if (auto log = find()) return with_id(std::move(log));
-  const std::lock_guard creating(create_mutex_);
-  if (auto log = find()) return with_id(std::move(log));
+  if (auto log = find_log(tp)) return with_id(std::move(log));
+  const std::lock_guard creating(create_mutex(tp));
+  if (auto log = find_log(tp)) return with_id(std::move(log));
   for (const auto& dir : dirs_)
     if (!is_new && !dir->state->online())
       return Error(ErrorCode::kafka_storage_error, fmt::format("Can not create log for {} because log directory {} is offline and may hold it", tp, dir->state->path()));
   Error last = storage_error("No log directory is online");
-  std::vector<std::pair<std::size_t, Dir*>> candidates;
-  {
-    const std::shared_lock lock(logs_mutex_);
-    for (const auto& dir : dirs_)
-      if (dir->state->online()) candidates.emplace_back(dir->partitions, dir.get());
-  }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [count, dir] : candidates) {
-    const auto path = dir->state->path() + "/" + to_string(TopicPartitionView(tp));
-    auto there = seams_.disk.stat(path);
-    std::shared_ptr<UnifiedLog> log;
-    if (there && *there) {
-      // Left behind by something that this run did not load: its content is kept and checked.
-      MOLDAU_LOG(storage, warn, "The directory {} for the new log of {} is there already; it is recovered", path, tp);
-      auto loaded = load_log(LoadRequest{environment(*dir), tp, path, config, Offset(0), Offset(0), false});
-      if (!loaded) {
-        last = loaded.error();
-        dir->state->fail(last);
-        continue;
-      }
-      log = *loaded;
-    } else {
-      auto s = there ? seams_.disk.make_directory(path, false) : Status(there.error());
-      if (!s) {
-        last = s.error();
-        dir->state->fail(last);
-        continue;
-      }
-      log = create_log(environment(*dir), tp, path, std::move(config));
-    }
+  while (auto* dir = reserve_dir()) {
+    auto log = create_in(*dir, tp, config);
     {
       const std::unique_lock lock(logs_mutex_);
-      logs_[tp] = log;
-      ++dir->partitions;
+      if (log) {
+        logs_[tp] = *log;
+      } else {
+        --dir->partitions;
+      }
     }
-    MOLDAU_LOG(storage, debug, "Created log for {} in {}", tp, path);
-    return with_id(std::move(log));
+    if (log) return with_id(std::move(*log));
+    last = log.error();
+    dir->state->fail(last);
   }
   return last;
 }
@@ -237,7 +249,7 @@ LogManagerImpl::Dir* LogManagerImpl::find_dir(const std::string& path) {
 }
 
 Status LogManagerImpl::async_delete(TopicPartitionView tp) {
-  const std::lock_guard creating(create_mutex_);
+  const std::lock_guard deleting(create_mutex(tp));
   std::shared_ptr<UnifiedLog> log;
   {
     const std::unique_lock lock(logs_mutex_);
@@ -259,7 +271,8 @@ Status LogManagerImpl::async_delete(TopicPartitionView tp) {
   }
   log->release_descriptors();
   MOLDAU_LOG(storage, info, "Log for partition {} is renamed to {} and is scheduled for deletion", tp, renamed);
-  deletion_->delete_directory_later(state, renamed, log->config()->file_delete_delay_ms);
+  if (compactor_) compactor_->on_log_removed(*log);
+  deletion_->delete_directory_later(state, renamed, log->config()->file_delete_delay_ms, log);
   return {};
 }
 
@@ -295,6 +308,8 @@ std::optional<Offset> LogManagerImpl::checkpointed_high_watermark(TopicPartition
   return std::nullopt;
 }
 
+void LogManagerImpl::set_compactor(std::unique_ptr<LogCompactor> compactor) { compactor_ = std::move(compactor); }
+
 void LogManagerImpl::set_dir_failure_handler(std::function<void(const std::string& dir)> handler) {
   const std::lock_guard lock(handler_mutex_);
   dir_failure_handler_ = std::move(handler);
@@ -302,18 +317,35 @@ void LogManagerImpl::set_dir_failure_handler(std::function<void(const std::strin
 
 void LogManagerImpl::shutdown() {
   if (std::exchange(stopped_, true)) return;
+  if (compactor_) compactor_->shutdown();
   if (tasks_) tasks_->stop();
   jobs_->drain();
-  const auto all = logs();
+  auto all = logs();
+  // After a start that ended in the middle of a recovery its logs are recovered again: they are let go as they are.
+  std::erase_if(all, [this](const auto& log) {
+    const auto* dir = find_dir(log->parent_dir());
+    return dir != nullptr && !dir->loaded && !dir->clean_shutdown;
+  });
   MOLDAU_LOG(storage, info, "Shutting down: flushing and closing {} logs", all.size());
+  // Whoever is still at work in a log finishes on the background executor.
+  TaskGroup sealing("logs that close", LogCategory::storage);
+  for (const auto& log : all)
+    if (!log->try_seal()) sealing.spawn(seams_.background, log->seal());
+  (void)sealing.join_blocking(kSealTime);  // who has not ended by then is met below
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
-    for (auto i = next++; i < all.size(); i = next++)
-      if (auto s = all[i]->close(true); !s && all[i]->environment().dir->online()) all[i]->environment().dir->fail(s.error());
+    for (auto i = next++; i < all.size(); i = next++) {
+      const auto closed = all[i]->try_seal() ? all[i]->close(true) : Status(storage_error("it is still written to"));
+      if (closed) continue;
+      // The others are closed all the same; without its last log a directory has not been shut down cleanly.
+      if (all[i]->environment().dir->online())
+        MOLDAU_LOG(storage, err, "The log of {} could not be closed: {}; {} is recovered at the next start", all[i]->topic_partition(), closed.error().message, all[i]->parent_dir());
+      if (auto* dir = find_dir(all[i]->parent_dir())) dir->unclosed = true;
+    }
   };
   {
     std::vector<std::jthread> threads;
-    const auto n = std::min(kCloseThreads, all.size() / 16);
+    const auto n = config_.load_threads == 1 ? 0 : std::min(kCloseThreads, all.size() / 16);
     for (std::size_t i = 0; i < n; ++i) threads.emplace_back(work);
     work();
   }
@@ -322,7 +354,7 @@ void LogManagerImpl::shutdown() {
   checkpoint_log_starts();
   checkpoint_high_watermarks();
   for (const auto& dir : dirs_) {
-    if (!dir->state->online() || !dir->loaded) continue;
+    if (!dir->state->online() || dir->unclosed || !(dir->loaded || dir->clean_shutdown)) continue;
     // Last, so that it vouches for all that came before.
     if (auto s = write_atomically(seams_.disk, dir->state->path() + "/" + kCleanShutdownFile, clean_shutdown_content()); !s) dir->state->fail(s.error());
   }

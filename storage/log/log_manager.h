@@ -21,6 +21,8 @@
 namespace moldau::storage {
 
 class Disk;
+class LogCompactor;
+class UnifiedLog;
 
 /// Settings of the manager itself, from broker keys.
 struct LogManagerConfig {
@@ -34,7 +36,7 @@ struct LogManagerConfig {
   std::int64_t initial_task_delay_ms = 30'000;           // log.initial.task.delay.ms
   std::int64_t producer_id_expiration_ms = 86'400'000;   // producer.id.expiration.ms
   std::int64_t producer_id_expiration_check_ms = 600'000;
-  std::int32_t load_threads = 0;                         ///< 0: as many as there are cores; 1 makes loading deterministic (simulator)
+  std::int32_t load_threads = 0;                         ///< 0: as many as there are cores; 1: loads and closes on the caller's thread (simulator)
 };
 
 /// meta.properties of the log directories, version 0.
@@ -68,24 +70,35 @@ class LogManager {
   /// Writes meta.properties where it is missing; INCONSISTENT_CLUSTER_ID when the directories belong to another broker or cluster.
   virtual Status write_identity(BrokerId broker_id, const std::string& cluster_id) = 0;
   /// Loads all logs, recovering those of directories without a clean shutdown; `topic_configs` gives the overrides of a topic.
-  /// Blocking; run it on a pool. `progress` is called with (done, total).
+  /// Blocking; run it on a pool. `progress` is called with (done, total). When `stop_asked` (any thread, stays true) says so it ends early with an error; a
+  /// directory whose recovery is not complete is then left for the next start to recover.
   virtual Status load_logs(const std::function<std::shared_ptr<const config::LogConfig>(const std::string& topic)>& topic_configs,
-                           const std::function<void(std::size_t, std::size_t)>& progress) = 0;
+                           const std::function<void(std::size_t, std::size_t)>& progress, const std::function<bool()>& stop_asked = {}) = 0;
   /// Starts retention, checkpoints, expiry and deletion as coroutines on the background executor.
   virtual void start() = 0;
-  /// Stops the background work, flushes and closes all logs, writes the checkpoints and the clean-shutdown marker. Blocking: the background
-  /// executor must still run, on a thread other than the caller's.
+  /// Stops the background work, flushes and closes all logs, writes the checkpoints and the clean-shutdown marker; the latter not for a directory with a log that
+  /// could not be closed, or not be recovered. After load_logs(), whether it succeeded or not. Blocking: the background executor must still run, on a thread other
+  /// than the caller's.
   virtual void shutdown() = 0;
 
   [[nodiscard]] virtual std::shared_ptr<Log> get(TopicPartitionView tp) const = 0;
   [[nodiscard]] virtual std::vector<std::shared_ptr<Log>> all_logs() const = 0;
   /// The partition's log, created when missing in the live directory with the fewest partitions. Does file I/O.
   virtual Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) = 0;
-  /// Renames the directory to `-delete` and schedules the removal of its files after file.delete.delay.ms.
+  /// Renames the directory to `-delete` and schedules the removal of its files after file.delete.delay.ms. Blocking. REQUIRES: the log is sealed.
   virtual Status async_delete(TopicPartitionView tp) = 0;
+  /// Asks the volumes for their free space: blocking.
   [[nodiscard]] virtual std::vector<LogDirInfo> dirs() const = 0;
+  /// Does not block.
+  [[nodiscard]] virtual bool any_online() const = 0;
   [[nodiscard]] virtual bool is_dir_online(const std::string& dir) const = 0;
   virtual void update_default_config(std::shared_ptr<const config::LogConfig> config) = 0;
+  /// A new producer.id.expiration.ms; counts from the next check on. Any thread.
+  virtual void update_producer_id_expiration(std::int64_t expiration_ms) = 0;
+  /// What compacts the logs: started by start(), stopped first by shutdown(). Null: nothing is compacted. Call before start().
+  virtual void set_compactor(std::unique_ptr<LogCompactor> compactor) = 0;
+  /// For the compactor and tools.
+  [[nodiscard]] virtual std::vector<std::shared_ptr<UnifiedLog>> unified_logs() const = 0;
   /// The high watermark checkpointed for a partition at the last run; log start when unknown.
   [[nodiscard]] virtual std::optional<Offset> checkpointed_high_watermark(TopicPartitionView tp) const = 0;
   /// Called when a directory goes offline, with its path.

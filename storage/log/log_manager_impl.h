@@ -1,6 +1,8 @@
 // LogManagerImpl: the LogManager on a Disk. Its housekeeping runs are public, so that tests and the simulator drive them by hand.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <list>
 #include <mutex>
 #include <shared_mutex>
@@ -8,6 +10,7 @@
 
 #include "storage/checkpoint/metadata_files.h"
 #include "storage/checkpoint/offset_checkpoint.h"
+#include "storage/log/log_compactor.h"
 #include "storage/log/log_dir_names.h"
 #include "storage/log/log_environment.h"
 #include "storage/log/log_manager.h"
@@ -21,10 +24,13 @@ class DeletionQueue final : public DelayedDeletion {
  public:
   explicit DeletionQueue(const Clock& clock) : clock_(clock) {}
   void delete_later(std::shared_ptr<LogSegment> segment, std::int64_t delay_ms) override;
-  void delete_directory_later(std::shared_ptr<LogDirState> dir, std::string path, std::int64_t delay_ms);
+  /// Not while `log` is being cleaned.
+  void delete_directory_later(std::shared_ptr<LogDirState> dir, std::string path, std::int64_t delay_ms, std::shared_ptr<const UnifiedLog> log = nullptr);
   /// Removes what is due. Blocking.
   void run_due(Disk& disk);
   [[nodiscard]] std::size_t size() const;
+  /// Lets go of what is not due yet; the next start finds it by its name. Logs hold the queue, and items hold their logs.
+  void forget();
 
  private:
   struct Item {
@@ -32,6 +38,7 @@ class DeletionQueue final : public DelayedDeletion {
     std::shared_ptr<LogSegment> segment;
     std::shared_ptr<LogDirState> dir;
     std::string path;
+    std::shared_ptr<const UnifiedLog> log;
   };
   const Clock& clock_;
   mutable std::mutex mutex_;
@@ -46,7 +53,7 @@ class LogManagerImpl final : public LogManager {
   Result<BrokerIdentity> open_dirs() override;
   Status write_identity(BrokerId broker_id, const std::string& cluster_id) override;
   Status load_logs(const std::function<std::shared_ptr<const config::LogConfig>(const std::string& topic)>& topic_configs,
-                   const std::function<void(std::size_t, std::size_t)>& progress) override;
+                   const std::function<void(std::size_t, std::size_t)>& progress, const std::function<bool()>& stop_asked = {}) override;
   void start() override;
   void shutdown() override;
   [[nodiscard]] std::shared_ptr<Log> get(TopicPartitionView tp) const override;
@@ -54,9 +61,13 @@ class LogManagerImpl final : public LogManager {
   Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) override;
   Status async_delete(TopicPartitionView tp) override;
   [[nodiscard]] std::vector<LogDirInfo> dirs() const override;
+  [[nodiscard]] bool any_online() const override;
   [[nodiscard]] bool is_dir_online(const std::string& dir) const override;
   void update_default_config(std::shared_ptr<const config::LogConfig> config) override;
+  void update_producer_id_expiration(std::int64_t expiration_ms) override { producer_id_expiration_ms_ = expiration_ms; }
   [[nodiscard]] std::optional<Offset> checkpointed_high_watermark(TopicPartitionView tp) const override;
+  void set_compactor(std::unique_ptr<LogCompactor> compactor) override;
+  [[nodiscard]] std::vector<std::shared_ptr<UnifiedLog>> unified_logs() const override { return logs(); }
   void set_dir_failure_handler(std::function<void(const std::string& dir)> handler) override;
 
   // ---- housekeeping ----
@@ -78,8 +89,10 @@ class LogManagerImpl final : public LogManager {
     std::shared_ptr<LogDirState> state;
     std::unique_ptr<FileLock> lock;
     std::optional<MetaProperties> meta;
-    bool clean_shutdown = false;
-    bool loaded = false;
+    bool clean_shutdown = false;                             ///< the marker was there; what is not loaded is as the last stop left it
+    bool loaded = false;                                     ///< with all of its logs
+    std::atomic<std::size_t> unloaded{0};                    ///< logs still to be loaded
+    std::atomic<bool> unclosed{false};                       ///< a log could not be closed
     OffsetMap recovery_points, log_starts, high_watermarks;
     std::unordered_map<std::string, std::uint64_t> written;  ///< fingerprints of the checkpoint files, by name; under checkpoint_mutex_
     std::size_t partitions = 0;                              ///< under logs_mutex_
@@ -93,27 +106,37 @@ class LogManagerImpl final : public LogManager {
   Status open_dir(Dir& dir);
   Result<std::vector<LoadJob>> scan_dir(Dir& dir);
   Status read_checkpoints(Dir& dir);
-  void load_one(const LoadJob& job, const std::function<std::shared_ptr<const config::LogConfig>(const std::string&)>& topic_configs);
+  void load_one(const LoadJob& job, const std::function<std::shared_ptr<const config::LogConfig>(const std::string&)>& topic_configs,
+                const std::function<bool()>& stop_asked);
   LogEnvironment environment(const Dir& dir);
   [[nodiscard]] std::vector<std::shared_ptr<UnifiedLog>> logs() const;
   void checkpoint(const char* file, const std::function<std::optional<Offset>(const UnifiedLog&)>& offset);
   [[nodiscard]] Dir* find_dir(const std::string& path);
-  [[nodiscard]] bool any_online() const;
+  /// Creation and deletion of a partition's log take turns; those of different partitions run in parallel.
+  [[nodiscard]] std::mutex& create_mutex(TopicPartitionView tp) { return create_mutexes_[TopicPartitionHash{}(tp) % kCreateStripes]; }
+  [[nodiscard]] std::shared_ptr<UnifiedLog> find_log(TopicPartitionView tp) const;
+  /// The live directory with the fewest partitions, counting one more there; null without one.
+  Dir* reserve_dir();
+  Result<std::shared_ptr<UnifiedLog>> create_in(Dir& dir, const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config);
   [[nodiscard]] std::shared_ptr<const config::LogConfig> default_config() const;
 
+  static constexpr std::size_t kCreateStripes = 64;
+
   const LogManagerConfig config_;
+  std::atomic<std::int64_t> producer_id_expiration_ms_{config_.producer_id_expiration_ms};
   Seams seams_;
   FileCache cache_;
   std::shared_ptr<BackgroundJobs> jobs_;
   std::shared_ptr<DeletionQueue> deletion_;
   std::vector<std::unique_ptr<Dir>> dirs_;  // fixed after construction
   std::unique_ptr<PeriodicTasks> tasks_;
+  std::unique_ptr<LogCompactor> compactor_;  // fixed before start()
   bool stopped_ = false;
 
   mutable std::shared_mutex logs_mutex_;
   std::unordered_map<TopicPartition, std::shared_ptr<UnifiedLog>, TopicPartitionHash, TopicPartitionEqual> logs_;
   std::shared_ptr<const config::LogConfig> default_config_;  // under logs_mutex_
-  std::mutex create_mutex_;
+  std::array<std::mutex, kCreateStripes> create_mutexes_;
   std::mutex checkpoint_mutex_;
   mutable std::mutex handler_mutex_;
   std::function<void(const std::string&)> dir_failure_handler_;

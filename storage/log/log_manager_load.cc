@@ -56,7 +56,8 @@ Result<std::vector<LogManagerImpl::LoadJob>> LogManagerImpl::scan_dir(Dir& dir) 
   return jobs;
 }
 
-void LogManagerImpl::load_one(const LoadJob& job, const std::function<std::shared_ptr<const config::LogConfig>(const std::string&)>& topic_configs) {
+void LogManagerImpl::load_one(const LoadJob& job, const std::function<std::shared_ptr<const config::LogConfig>(const std::string&)>& topic_configs,
+                              const std::function<bool()>& stop_asked) {
   auto& dir = *job.dir;
   if (!dir.state->online()) return;
   auto config = topic_configs ? topic_configs(job.partition.topic) : nullptr;
@@ -72,8 +73,11 @@ void LogManagerImpl::load_one(const LoadJob& job, const std::function<std::share
                       offset_in(dir.recovery_points),
                       offset_in(dir.log_starts),
                       dir.clean_shutdown};
+  // Repairs under the marker are rare and short, and are done whole: the marker may be set again.
+  if (!dir.clean_shutdown) request.stop_asked = stop_asked;
   auto log = load_log(std::move(request));
   if (!log) {
+    if (is_load_stopped(log.error())) return;
     dir.state->fail(storage_error("loading " + to_string(TopicPartitionView(job.partition)) + ": " + log.error().message));
     return;
   }
@@ -83,10 +87,11 @@ void LogManagerImpl::load_one(const LoadJob& job, const std::function<std::share
   const std::unique_lock lock(logs_mutex_);
   logs_[job.partition] = std::move(*log);
   ++dir.partitions;
+  --dir.unloaded;
 }
 
 Status LogManagerImpl::load_logs(const std::function<std::shared_ptr<const config::LogConfig>(const std::string& topic)>& topic_configs,
-                                 const std::function<void(std::size_t, std::size_t)>& progress) {
+                                 const std::function<void(std::size_t, std::size_t)>& progress, const std::function<bool()>& stop_asked) {
   const auto began = std::chrono::steady_clock::now();
   std::vector<LoadJob> jobs;
   std::vector<std::string> marked;
@@ -114,6 +119,7 @@ Status LogManagerImpl::load_logs(const std::function<std::shared_ptr<const confi
       clean = false;
       MOLDAU_LOG(storage, info, "The last stop of {} was not clean: its {} logs are recovered from their recovery points on", path, found->size());
     }
+    dir->unloaded = found->size();
     std::move(found->begin(), found->end(), std::back_inserter(jobs));
   }
   if (!any_online()) return storage_error("None of the log.dirs can be used; see the errors above");
@@ -132,9 +138,10 @@ Status LogManagerImpl::load_logs(const std::function<std::shared_ptr<const confi
   std::size_t done = 0;
   std::mutex progress_mutex;
   const auto step = std::max<std::size_t>(1, total / 10);
+  const auto stopping = [&] { return stop_asked && stop_asked(); };
   const auto work = [&] {
-    for (auto i = next++; i < total; i = next++) {
-      load_one(jobs[i], topic_configs);
+    for (auto i = next++; i < total && !stopping(); i = next++) {
+      load_one(jobs[i], topic_configs, stop_asked);
       const std::lock_guard lock(progress_mutex);
       ++done;
       if (!clean && done % step == 0) MOLDAU_LOG(storage, info, "Recovered {} of {} logs", done, total);
@@ -144,12 +151,16 @@ Status LogManagerImpl::load_logs(const std::function<std::shared_ptr<const confi
   {
     std::vector<std::jthread> threads;
     // The marker must be gone for good before something new is written; that takes place beside the loading.
-    if (!marked.empty())
-      threads.emplace_back([&] {
-        for (const auto& path : marked)
-          if (auto s = seams_.disk.sync_directory(path); !s)
-            if (auto* dir = find_dir(path)) dir->state->fail(s.error());
-      });
+    const auto sync_removals = [&] {
+      for (const auto& path : marked)
+        if (auto s = seams_.disk.sync_directory(path); !s)
+          if (auto* dir = find_dir(path)) dir->state->fail(s.error());
+    };
+    if (config_.load_threads == 1) {
+      sync_removals();
+    } else if (!marked.empty()) {
+      threads.emplace_back(sync_removals);
+    }
     const auto wanted = std::max<std::size_t>(static_cast<std::size_t>(std::max(config_.recovery_threads_per_dir, 1)) * dirs_.size(),
                                               config_.load_threads > 0 ? static_cast<std::size_t>(config_.load_threads) : std::thread::hardware_concurrency());
     const auto n = config_.load_threads == 1 ? 0 : std::min(wanted, total / 8);
@@ -157,7 +168,12 @@ Status LogManagerImpl::load_logs(const std::function<std::shared_ptr<const confi
     work();
   }
   if (!any_online()) return storage_error("None of the log.dirs can be used; see the errors above");
-  for (const auto& dir : dirs_) dir->loaded = true;
+  for (const auto& dir : dirs_) dir->loaded = dir->unloaded == 0;
+  if (stopping()) {
+    const auto missing = total - logs().size();
+    MOLDAU_LOG(storage, info, "Loading ends early, a stop was asked for: {} of {} logs are left to the next start", missing, total);
+    return load_stopped();
+  }
   if (total > 0)
     MOLDAU_LOG(storage, info, "Loaded {} logs in {} ms", total, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count());
   return {};

@@ -19,12 +19,18 @@ std::uint64_t mixed(std::uint64_t x) {
 
 void DeletionQueue::delete_later(std::shared_ptr<LogSegment> segment, std::int64_t delay_ms) {
   const std::lock_guard lock(mutex_);
-  items_.push_back(Item{clock_.wall_ms() + delay_ms, std::move(segment), nullptr, {}});
+  items_.push_back(Item{clock_.wall_ms() + delay_ms, std::move(segment), nullptr, {}, nullptr});
 }
 
-void DeletionQueue::delete_directory_later(std::shared_ptr<LogDirState> dir, std::string path, std::int64_t delay_ms) {
+void DeletionQueue::delete_directory_later(std::shared_ptr<LogDirState> dir, std::string path, std::int64_t delay_ms, std::shared_ptr<const UnifiedLog> log) {
   const std::lock_guard lock(mutex_);
-  items_.push_back(Item{clock_.wall_ms() + delay_ms, nullptr, std::move(dir), std::move(path)});
+  items_.push_back(Item{clock_.wall_ms() + delay_ms, nullptr, std::move(dir), std::move(path), std::move(log)});
+}
+
+void DeletionQueue::forget() {
+  std::list<Item> gone;  // destroyed behind the lock
+  const std::lock_guard lock(mutex_);
+  gone.swap(items_);
 }
 
 std::size_t DeletionQueue::size() const {
@@ -39,7 +45,8 @@ void DeletionQueue::run_due(Disk& disk) {
     const std::lock_guard lock(mutex_);
     for (auto it = items_.begin(); it != items_.end();) {
       const auto next = std::next(it);
-      if (it->due_ms <= now) due.splice(due.end(), items_, it);
+      // A pass of the cleaner ends soon after its log is closed; until then it may write to the directory.
+      if (it->due_ms <= now && !(it->log && it->log->being_cleaned())) due.splice(due.end(), items_, it);
       it = next;
     }
   }
@@ -70,6 +77,7 @@ void DeletionQueue::run_due(Disk& disk) {
 void LogManagerImpl::start() {
   using std::chrono::milliseconds;
   tasks_ = std::make_unique<PeriodicTasks>(seams_.background);
+  if (compactor_) compactor_->start();
   const milliseconds first(config_.initial_task_delay_ms);
   const auto blocking = [](auto work) {
     return [work]() -> Awaitable<void> {
@@ -92,6 +100,8 @@ void LogManagerImpl::start() {
 Awaitable<void> LogManagerImpl::run_retention() {
   std::size_t total = 0;
   for (const auto& log : logs()) {
+    // Those of compacted logs are the cleaner's. DIFFERS: Apache Kafka has no retention for them with log.cleaner.enable=false.
+    if (compactor_ && log->config()->cleanup_compact) continue;
     auto removed = co_await log->delete_old_segments();
     if (removed) total += *removed;
   }
@@ -105,7 +115,8 @@ void LogManagerImpl::run_flush() {
   const auto now = seams_.clock.wall_ms();
   for (const auto& log : logs()) {
     if (log->recovery_point() >= log->log_end_offset() || now - log->last_flush_ms() < log->config()->flush_ms) continue;
-    if (auto s = log->flush_blocking(); !s) log->environment().dir->fail(s.error());
+    // A log that was deleted meanwhile has no files to sync, and that says nothing about the disk.
+    if (auto s = log->flush_blocking(); !s && !log->closed()) log->environment().dir->fail(s.error());
   }
 }
 
@@ -146,7 +157,8 @@ void LogManagerImpl::checkpoint_high_watermarks() {
 }
 
 void LogManagerImpl::expire_producers() {
-  for (const auto& log : logs()) log->expire_producers();
+  const auto expiration_ms = producer_id_expiration_ms_.load();
+  for (const auto& log : logs()) log->expire_producers(expiration_ms);
 }
 
 }  // namespace moldau::storage

@@ -2,13 +2,31 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "protocol/base/log.h"
 #include "storage/log/batch_scanner.h"
 
 namespace moldau::storage {
+namespace {
 
-LogSegment::LogSegment(const Environment& env, Offset base, std::int64_t roll_jitter_ms)
+struct Suffixes {
+  const char *log, *index, *time_index, *txn_index;
+};
+
+Suffixes suffixes_of(SegmentStage stage) {
+  switch (stage) {
+    case SegmentStage::live: break;
+    case SegmentStage::cleaned: return {".log.cleaned", ".index.cleaned", ".timeindex.cleaned", ".txnindex.cleaned"};
+    case SegmentStage::swap: return {".log.swap", ".index.swap", ".timeindex.swap", ".txnindex.swap"};
+    case SegmentStage::deleted: return {".log.deleted", ".index.deleted", ".timeindex.deleted", ".txnindex.deleted"};
+  }
+  return {kLogSuffix, OffsetIndex::kSuffix, TimeIndex::kSuffix, TransactionIndex::kSuffix};
+}
+
+}  // namespace
+
+LogSegment::LogSegment(const Environment& env, Offset base, std::int64_t roll_jitter_ms, SegmentStage stage)
     : base_(base),
       clock_(env.clock),
       roll_jitter_ms_(roll_jitter_ms),
@@ -18,6 +36,12 @@ LogSegment::LogSegment(const Environment& env, Offset base, std::int64_t roll_ji
       time_index_(env.cache, env.dir, base),
       txn_index_(env.cache, env.dir, base) {
   max_.offset = base;
+  if (stage == SegmentStage::live) return;
+  const auto suffixes = suffixes_of(stage);
+  log_.set_suffix(suffixes.log);
+  offset_index_.entries().file().set_suffix(suffixes.index);
+  time_index_.entries().file().set_suffix(suffixes.time_index);
+  txn_index_.entries().file().set_suffix(suffixes.txn_index);
 }
 
 void LogSegment::attach(const FileSizes& sizes) {
@@ -67,9 +91,9 @@ Status LogSegment::append(const Append& append, const config::LogConfig& config)
   TimestampOffset max;
   {
     const std::lock_guard lock(max_lock_);
-    if (append.largest_timestamp > max_.timestamp) max_ = TimestampOffset{append.largest_timestamp, append.offset_of_largest_timestamp};
     max = max_;
   }
+  if (append.largest_timestamp > max.timestamp) max = TimestampOffset{append.largest_timestamp, append.offset_of_largest_timestamp};
   if (bytes_since_index_entry_ > config.index_interval_bytes) {
     if (auto s = offset_index_.append(append.largest_offset, static_cast<std::uint32_t>(position)); !s) return s;
     if (auto s = time_index_.maybe_append(max.timestamp, max.offset); !s) return s;
@@ -77,7 +101,39 @@ Status LogSegment::append(const Append& append, const config::LogConfig& config)
   }
   bytes_since_index_entry_ += static_cast<std::int64_t>(append.bytes.size());
   size_.store(position + append.bytes.size(), std::memory_order_release);
+  unpublished_max_ = max;
   return {};
+}
+
+void LogSegment::publish_max_timestamp() {
+  if (!unpublished_max_) return;
+  const std::lock_guard lock(max_lock_);
+  max_ = *std::exchange(unpublished_max_, std::nullopt);
+}
+
+Status LogSegment::append_batches(Bytes batches, const config::LogConfig& config) {
+  if (auto s = create_file(); !s) return s;
+  auto file = log_.get();
+  if (!file) return file.error();
+  auto position = size();
+  if (auto s = (*file)->write_at(position, batches); !s) return s;
+  for (const auto& batch : protocol::BatchRange(batches)) {
+    if (auto s = rebuild_add(batch, position, config.index_interval_bytes); !s) return s;
+    position += batch.size_in_bytes();
+  }
+  size_.store(position, std::memory_order_release);
+  return {};
+}
+
+Status LogSegment::warm_up() const {
+  const auto bytes = size();
+  if (bytes == 0) return {};
+  if (auto max = max_timestamp(); !max) return max.error();
+  if (auto last = offset_index_.last(); !last) return last.error();
+  auto file = open_log();
+  if (!file) return file.error();
+  auto first = BatchScanner(**file, 0, bytes, BatchScanner::Mode::headers).next();
+  return first ? Status() : Status(first.error());
 }
 
 Result<bool> LogSegment::should_roll(const RollCheck& check) {
@@ -97,8 +153,8 @@ Result<bool> LogSegment::should_roll(const RollCheck& check) {
   return waited > check.max_segment_ms - roll_jitter_ms_;
 }
 
-Result<std::optional<BatchPosition>> LogSegment::scan_for(const File& file, Offset target, std::uint64_t from, std::uint64_t end) const {
-  BatchScanner scanner(file, from, end, BatchScanner::Mode::headers);
+Result<std::optional<BatchPosition>> LogSegment::scan_for(const File& file, Offset target, std::uint64_t from, std::uint64_t end, ColdRead cold) const {
+  BatchScanner scanner(file, from, end, BatchScanner::Mode::headers, cold);
   while (true) {
     auto batch = scanner.next();
     if (!batch) return batch.error();
@@ -112,21 +168,21 @@ Result<std::optional<BatchPosition>> LogSegment::scan_for(const File& file, Offs
   return std::optional<BatchPosition>();
 }
 
-Result<std::optional<BatchPosition>> LogSegment::locate(Offset target, std::uint64_t end) const {
+Result<std::optional<BatchPosition>> LogSegment::locate(Offset target, std::uint64_t end, ColdRead cold) const {
   if (end == 0) return std::optional<BatchPosition>();
-  auto file = open_log();
+  auto file = open_log(cold);
   if (!file) return file.error();
-  auto from = offset_index_.lookup(target);
+  auto from = offset_index_.lookup(target, cold);
   if (!from) return from.error();
   if (from->position > 0 && from->position < end) {
-    auto found = scan_for(**file, target, from->position, end);
+    auto found = scan_for(**file, target, from->position, end, cold);
     // The batch that an index entry names holds its offset: what begins above the target cannot be right.
     if (found && *found && ((*found)->base_offset == kNoOffset || (*found)->base_offset <= target || (*found)->position != from->position)) return found;
     if (found && !*found) return found;
-    if (!found && found.error().code == ErrorCode::kafka_storage_error) return found;
+    if (!found && (found.error().code == ErrorCode::kafka_storage_error || is_needs_disk(found.error()))) return found;
     MOLDAU_LOG(storage, warn, "The offset index of {} does not fit its log near offset {}; the log is searched from its start", log_.path(), target.value());
   }
-  return scan_for(**file, target, 0, end);
+  return scan_for(**file, target, 0, end, cold);
 }
 
 Result<LogSegment::Tail> LogSegment::read_tail() const {
@@ -202,40 +258,15 @@ Result<std::int64_t> LogSegment::largest_timestamp() const {
 }
 
 Result<std::optional<TimestampAndOffset>> LogSegment::find_by_timestamp(std::int64_t target, Offset from, std::uint64_t end) const {
-  using None = std::optional<TimestampAndOffset>;
-  if (end == 0) return None();
   auto hint = time_index_.lookup(target);
   if (!hint) return hint.error();
-  auto position = offset_index_.lookup(std::max(hint->offset, from));
-  if (!position) return position.error();
-  auto file = open_log();
-  if (!file) return file.error();
-  BatchScanner headers(**file, position->position < end ? position->position : 0, end, BatchScanner::Mode::headers);
-  while (true) {
-    auto head = headers.next();
-    if (!head) return head.error();
-    if (!*head) return None();
-    if ((*head)->max_timestamp() < target || (*head)->last_offset() < from) continue;
-    BatchScanner whole(**file, headers.position(), headers.next_position(), BatchScanner::Mode::whole);
-    auto batch = whole.next();
-    if (!batch) return batch.error();
-    if (!*batch) return None();
-    auto records = protocol::DeepRecords::open(**batch);
-    if (!records) return records.error();
-    protocol::RecordView record;
-    while (records->next(record))
-      if (record.timestamp >= target && record.offset >= from)
-        return None(TimestampAndOffset{record.timestamp, record.offset, (*batch)->partition_leader_epoch()});
-    if (records->failed()) return records->error();
-  }
+  return find_record(target, from, std::max(hint->offset, from), end);
 }
 
-Result<std::optional<TimestampAndOffset>> LogSegment::find_max_timestamp(std::uint64_t end) const {
+Result<std::optional<TimestampAndOffset>> LogSegment::find_record(std::int64_t timestamp, Offset from, Offset hint, std::uint64_t end) const {
   using None = std::optional<TimestampAndOffset>;
-  auto max = max_timestamp();
-  if (!max) return max.error();
-  if (max->timestamp < 0 || end == 0) return None();
-  auto position = offset_index_.lookup(max->offset);
+  if (end == 0) return None();
+  auto position = offset_index_.lookup(hint);
   if (!position) return position.error();
   auto file = open_log();
   if (!file) return file.error();
@@ -244,19 +275,18 @@ Result<std::optional<TimestampAndOffset>> LogSegment::find_max_timestamp(std::ui
     auto head = headers.next();
     if (!head) return head.error();
     if (!*head) return None();
-    if ((*head)->max_timestamp() != max->timestamp) continue;
+    if ((*head)->max_timestamp() < timestamp || (*head)->last_offset() < from) continue;
     BatchScanner whole(**file, headers.position(), headers.next_position(), BatchScanner::Mode::whole);
     auto batch = whole.next();
     if (!batch) return batch.error();
     if (!*batch) return None();
-    const auto epoch = (*batch)->partition_leader_epoch();
     auto records = protocol::DeepRecords::open(**batch);
     if (!records) return records.error();
     protocol::RecordView record;
     while (records->next(record))
-      if (record.timestamp == max->timestamp) return None(TimestampAndOffset{record.timestamp, record.offset, epoch});
+      if (record.timestamp >= timestamp && record.offset >= from)
+        return None(TimestampAndOffset{record.timestamp, record.offset, (*batch)->partition_leader_epoch()});
     if (records->failed()) return records->error();
-    return None(TimestampAndOffset{max->timestamp, (*batch)->last_offset(), epoch});
   }
 }
 
@@ -368,12 +398,17 @@ Status LogSegment::sync(bool with_indexes) {
   return {};
 }
 
+Status LogSegment::rename_files(SegmentStage to) {
+  const auto suffixes = suffixes_of(to);
+  if (auto s = log_.rename_suffix(suffixes.log); !s) return s;
+  if (auto s = offset_index_.entries().file().rename_suffix(suffixes.index); !s) return s;
+  if (auto s = time_index_.entries().file().rename_suffix(suffixes.time_index); !s) return s;
+  return txn_index_.entries().file().rename_suffix(suffixes.txn_index);
+}
+
 Status LogSegment::mark_deleted() {
   deleted_.store(true, std::memory_order_release);
-  if (auto s = log_.rename_suffix(".log.deleted"); !s) return s;
-  if (auto s = offset_index_.entries().file().rename_suffix(".index.deleted"); !s) return s;
-  if (auto s = time_index_.entries().file().rename_suffix(".timeindex.deleted"); !s) return s;
-  return txn_index_.entries().file().rename_suffix(".txnindex.deleted");
+  return rename_files(SegmentStage::deleted);
 }
 
 Status LogSegment::remove_files() {

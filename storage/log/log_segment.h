@@ -25,6 +25,14 @@ namespace moldau::storage {
 
 inline constexpr const char* kLogSuffix = ".log";
 
+/// What stands behind the names of a segment's files.
+enum class SegmentStage : std::uint8_t {
+  live,
+  cleaned,  ///< compaction's output, being written: worth nothing after a crash
+  swap,     ///< complete, about to take the place of other segments: a start finishes that
+  deleted,  ///< vanishes after file.delete.delay.ms, or at the next start
+};
+
 /// Where a batch lies in its segment.
 struct BatchPosition {
   Offset base_offset;  ///< kNoOffset for old formats
@@ -42,7 +50,7 @@ class LogSegment {
   };
 
   /// `roll_jitter_ms` is taken off segment.ms.
-  LogSegment(const Environment& env, Offset base, std::int64_t roll_jitter_ms);
+  LogSegment(const Environment& env, Offset base, std::int64_t roll_jitter_ms, SegmentStage stage = SegmentStage::live);
 
   /// Files that loading found; unset ones do not exist.
   struct FileSizes {
@@ -57,7 +65,7 @@ class LogSegment {
   [[nodiscard]] TransactionIndex& txn_index() noexcept { return txn_index_; }
   [[nodiscard]] const TransactionIndex& txn_index() const noexcept { return txn_index_; }
   [[nodiscard]] CachedFile& log_file() noexcept { return log_; }
-  Result<std::shared_ptr<File>> open_log() const { return const_cast<CachedFile&>(log_).get(); }
+  Result<std::shared_ptr<File>> open_log(ColdRead cold = ColdRead::wait) const { return const_cast<CachedFile&>(log_).get(cold); }
 
   // ---- writing ----
   struct Append {
@@ -66,8 +74,12 @@ class LogSegment {
     std::int64_t largest_timestamp = -1;  ///< -1 none
     Offset offset_of_largest_timestamp;   ///< last offset of the batch that has it
   };
-  /// One write at the end, index entries as Kafka sets them. The new size is published by publish(), so that a failed write leaves no trace.
+  /// One write at the end, index entries as Kafka sets them. A failed write leaves no trace in size and largest timestamp.
   Status append(const Append& append, const config::LogConfig& config);
+  /// Shows what append() brought to max_timestamp(): once readers may see the batch, so that who asks for the timestamp finds its record.
+  void publish_max_timestamp();
+  /// Writes whole batches at the end, with an index entry each index.interval.bytes. For compaction's output, which nobody reads yet.
+  Status append_batches(Bytes batches, const config::LogConfig& config);
   /// Makes the .log file if there is none; for a segment whose base offset must survive a restart.
   Status create_file();
 
@@ -81,11 +93,13 @@ class LogSegment {
     std::int64_t now_ms;
   };
   [[nodiscard]] Result<bool> should_roll(const RollCheck& check);
+  /// Reads what the first append after a start looks at, so that it finds it in memory. Any thread; for a pool.
+  Status warm_up() const;
   [[nodiscard]] bool fits(Offset offset) const noexcept { return offset - base_ >= 0 && offset - base_ <= INT32_MAX; }
 
   // ---- reading ----
-  /// The first batch whose last offset is >= target, looking at [0, end). Nothing when there is none.
-  [[nodiscard]] Result<std::optional<BatchPosition>> locate(Offset target, std::uint64_t end) const;
+  /// The first batch whose last offset is >= target, looking at [0, end). Nothing when there is none; needs_disk() as `cold` says.
+  [[nodiscard]] Result<std::optional<BatchPosition>> locate(Offset target, std::uint64_t end, ColdRead cold = ColdRead::wait) const;
   /// Offset after the last batch, and where the good bytes end. Headers only.
   struct Tail {
     Offset next_offset;
@@ -100,8 +114,8 @@ class LogSegment {
   [[nodiscard]] Result<std::int64_t> last_modified() const;
   /// First record with timestamp >= target and offset >= from.
   [[nodiscard]] Result<std::optional<TimestampAndOffset>> find_by_timestamp(std::int64_t target, Offset from, std::uint64_t end) const;
-  /// The record that holds the segment's largest timestamp.
-  [[nodiscard]] Result<std::optional<TimestampAndOffset>> find_max_timestamp(std::uint64_t end) const;
+  /// First record with timestamp >= `timestamp` and offset >= `from`, looked for from the batch that holds `hint` on.
+  [[nodiscard]] Result<std::optional<TimestampAndOffset>> find_record(std::int64_t timestamp, Offset from, Offset hint, std::uint64_t end) const;
 
   // ---- changes ----
   /// Cuts at the first batch whose last offset is >= offset; returns the bytes cut off.
@@ -118,6 +132,8 @@ class LogSegment {
   Status close();
   /// fdatasync of the log file and, unless it is the active segment, of its indexes.
   Status sync(bool with_indexes);
+  /// Renames all files, the .log first. The names are durable with the next sync of the directory.
+  Status rename_files(SegmentStage to);
   /// Renames all files to `<name>.deleted`.
   Status mark_deleted();
   /// True from mark_deleted() on: its files may vanish, and a failure to open them says nothing about the disk.
@@ -126,7 +142,7 @@ class LogSegment {
   void release_descriptors();
 
  private:
-  [[nodiscard]] Result<std::optional<BatchPosition>> scan_for(const File& file, Offset target, std::uint64_t from, std::uint64_t end) const;
+  [[nodiscard]] Result<std::optional<BatchPosition>> scan_for(const File& file, Offset target, std::uint64_t from, std::uint64_t end, ColdRead cold) const;
   [[nodiscard]] Result<TimestampOffset> read_max_timestamp() const;
   Status ready_for_append(const config::LogConfig& config);
 
@@ -145,6 +161,7 @@ class LogSegment {
 
   // Writer's side.
   bool ready_ = false;
+  std::optional<TimestampOffset> unpublished_max_;
   std::int64_t bytes_since_index_entry_ = 0;
   std::uint64_t rebuild_last_entry_ = 0;
   std::optional<std::int64_t> first_batch_timestamp_;

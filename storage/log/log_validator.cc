@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "protocol/base/format.h"
+#include "protocol/base/java_math.h"
 #include "protocol/records/record_batch_builder.h"
 
 namespace moldau::storage {
@@ -32,10 +33,6 @@ Error unknown_codec(std::uint8_t id) { return Error(ErrorCode::unknown_server_er
 
 AppendError refuse(ErrorCode code, std::string message) { return AppendError{code, std::move(message), {}}; }
 AppendError refuse(const Error& error) { return AppendError{error.code, error.message, {}}; }
-
-// Java's long arithmetic: wraps.
-constexpr std::int64_t minus(std::int64_t a, std::int64_t b) { return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)); }
-constexpr std::int64_t plus(std::int64_t a, std::int64_t b) { return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b)); }
 
 Codec target_codec(CompressionSetting setting, Codec source) {
   switch (setting) {
@@ -165,6 +162,7 @@ class AppendPreparer {
     return false;
   }
   bool fail(const Error& error) { return fail(error.code, error.message); }
+  [[nodiscard]] std::size_t max_content() const { return std::min(max_decompressed(config_), options_.max_decompressed); }
 
   // Kafka 3.9 LogValidator.validateBatch.
   bool check_batch(const AnyBatch& batch, std::int8_t first_magic) {
@@ -200,7 +198,7 @@ class AppendPreparer {
     protocol::ScratchBuffer scratch;
     Bytes payload = view.payload();
     if (view.is_compressed()) {
-      if (auto s = protocol::decompress(view.codec(), payload, *scratch, max_decompressed(config_)); !s) return fail(s.error());
+      if (auto s = protocol::decompress(view.codec(), payload, *scratch, max_content()); !s) return fail(s.error());
       payload = scratch->bytes();
     }
     const auto context = view.record_context();
@@ -238,8 +236,8 @@ class AppendPreparer {
   }
 
   [[nodiscard]] bool timestamp_out_of_range(std::int64_t timestamp) const {
-    const auto diff = minus(now_ms_, timestamp);
-    return diff > config_.message_timestamp_before_max_ms || minus(0, diff) > config_.message_timestamp_after_max_ms;
+    const auto diff = wrapping_minus(now_ms_, timestamp);
+    return diff > config_.message_timestamp_before_max_ms || wrapping_minus(0, diff) > config_.message_timestamp_after_max_ms;
   }
 
   // Kafka 3.9 LogValidator.validateRecord: key, then timestamp. Collects a refusal.
@@ -252,7 +250,7 @@ class AppendPreparer {
       if (!timestamp_out_of_range(record.timestamp)) return;
       add_record_error(index, ErrorCode::invalid_timestamp,
                        fmt::format("Timestamp {} of message with offset {} is out of range. The timestamp should be within [{}, {}]", record.timestamp, record.offset,
-                                   minus(now_ms_, config_.message_timestamp_before_max_ms), plus(now_ms_, config_.message_timestamp_after_max_ms)));
+                                   wrapping_minus(now_ms_, config_.message_timestamp_before_max_ms), wrapping_plus(now_ms_, config_.message_timestamp_after_max_ms)));
     } else if (batch_type == TimestampType::log_append_time) {
       add_record_error(index, ErrorCode::invalid_timestamp,
                        fmt::format("Invalid timestamp type in message {}. Producer should not set timestamp type to LogAppendTime.", describe(record)));
@@ -321,7 +319,7 @@ class AppendPreparer {
     BatchCursor cursor{Bytes(records_)};
     while (const auto batch = cursor.next()) {
       if (!check_batch(*batch, first_magic)) return false;
-      auto records = DeepRecords::open(*batch, max_decompressed(config_));
+      auto records = DeepRecords::open(*batch, max_content());
       if (!records) return fail(records.error());
       RecordView record;
       for (std::int32_t index = 0; records->next(record); ++index) {
@@ -388,40 +386,66 @@ void assign_offsets(PreparedBatch& prepared, Offset base, LeaderEpoch epoch, std
   prepared.log_append_time_ = now_ms;
 }
 
-std::chrono::microseconds estimate_cost(Bytes records, const config::LogConfig& config) noexcept {
-  // Nanoseconds a byte on a common core; compressed data is taken to be a quarter of its content.
-  const auto decompress_ns = [](Codec codec) {
-    switch (codec) {
-      case Codec::none: return 0.0;
-      case Codec::gzip: return 2.5;
-      case Codec::snappy: return 1.0;
-      case Codec::lz4: return 0.6;
-      case Codec::zstd: return 1.2;
-    }
-    return 0.0;
-  };
-  const auto compress_ns = [](Codec codec) {
-    switch (codec) {
-      case Codec::none: return 0.1;
-      case Codec::gzip: return 30.0;
-      case Codec::snappy: return 2.5;
-      case Codec::lz4: return 2.5;
-      case Codec::zstd: return 6.0;
-    }
-    return 0.0;
-  };
-  const auto size = static_cast<double>(records.size());
-  double ns = size * 0.15;
-  if (records.size() < protocol::kBatchPrefixSize + 9) return std::chrono::microseconds(1);
+namespace {
+
+/// What prepare_append() has to do with a record set, by its first header.
+struct Work {
+  Codec source = Codec::none;
+  double ns_per_content_byte = 0;  ///< of decompressed records, on a common core
+};
+
+double decompress_ns(Codec codec) {
+  switch (codec) {
+    case Codec::none: return 0.0;
+    case Codec::gzip: return 2.5;
+    case Codec::snappy: return 1.0;
+    case Codec::lz4: return 0.6;
+    case Codec::zstd: return 1.2;
+  }
+  return 0.0;
+}
+
+double compress_ns(Codec codec) {
+  switch (codec) {
+    case Codec::none: return 0.1;
+    case Codec::gzip: return 30.0;
+    case Codec::snappy: return 2.5;
+    case Codec::lz4: return 2.5;
+    case Codec::zstd: return 6.0;
+  }
+  return 0.0;
+}
+
+constexpr double kScanNs = 0.15;  // a byte: checksum, or the walk over the records
+
+std::optional<Work> work_of(Bytes records, const config::LogConfig& config) {
+  if (records.size() < protocol::kBatchPrefixSize + 9) return std::nullopt;
   const auto magic = load_be<std::int8_t>(records.data() + protocol::batch_field::magic);
   const std::size_t attributes = magic == 2 ? protocol::batch_field::attributes + 1 : protocol::kLogOverhead + 5;
   const auto id = load_be<std::uint8_t>(records.data() + attributes) & protocol::kAttrCodecMask;
-  const Codec source = id <= 4 ? static_cast<Codec>(id) : Codec::none;
-  const Codec target = target_codec(config.compression_type, source);
-  const double content = source == Codec::none ? size : size * 4;
-  ns += content * (decompress_ns(source) + 0.15);
-  if (target != source || magic != 2) ns += content * compress_ns(target);
+  Work work;
+  work.source = id <= 4 ? static_cast<Codec>(id) : Codec::none;
+  const Codec target = target_codec(config.compression_type, work.source);
+  work.ns_per_content_byte = decompress_ns(work.source) + kScanNs;
+  if (target != work.source || magic != 2) work.ns_per_content_byte += compress_ns(target);
+  return work;
+}
+
+}  // namespace
+
+std::chrono::microseconds estimate_cost(Bytes records, const config::LogConfig& config) noexcept {
+  const auto work = work_of(records, config);
+  if (!work) return std::chrono::microseconds(1);
+  const auto size = static_cast<double>(records.size());
+  const double content = work->source == Codec::none ? size : size * 4;  // the usual ratio
+  const double ns = size * kScanNs + content * work->ns_per_content_byte;
   return std::chrono::microseconds(static_cast<std::int64_t>(ns / 1000));
+}
+
+std::size_t content_within(std::chrono::microseconds time, Bytes records, const config::LogConfig& config) noexcept {
+  const auto work = work_of(records, config);
+  if (!work) return std::numeric_limits<std::size_t>::max();
+  return static_cast<std::size_t>(static_cast<double>(time.count()) * 1000 / work->ns_per_content_byte);
 }
 
 }  // namespace moldau::storage

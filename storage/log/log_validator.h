@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +73,8 @@ struct PrepareOptions {
   AppendOrigin origin = AppendOrigin::client;
   bool ignore_record_size = false;
   TopicPartitionView partition;
+  /// What compressed records may come to, beside the topic's own bound; MESSAGE_TOO_LARGE beyond it, with the bytes as they were.
+  std::size_t max_decompressed = std::numeric_limits<std::size_t>::max();
 };
 
 /// A validated record set that waits for its offsets. Movable. Bytes that were not rewritten borrow from what was given to prepare_append().
@@ -117,5 +120,8 @@ void assign_offsets(PreparedBatch& prepared, Offset base, LeaderEpoch epoch, std
 
 /// A guess at the time prepare_append() takes; above about a millisecond it belongs on another thread. Looks at the first header only.
 std::chrono::microseconds estimate_cost(Bytes records, const config::LogConfig& config) noexcept;
+
+/// How many bytes of decompressed records prepare_append() gets through in that time: a small batch may be a bomb. Looks at the first header only.
+std::size_t content_within(std::chrono::microseconds time, Bytes records, const config::LogConfig& config) noexcept;
 
 }  // namespace moldau::storage

@@ -1,14 +1,12 @@
 // PeriodicTasks: housekeeping that runs every so often on the background executor, and ends before stop() returns.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "protocol/base/async.h"
+#include "protocol/base/clock.h"
 
 namespace moldau::storage {
 
@@ -19,8 +17,8 @@ class PeriodicTasks {
   PeriodicTasks(const PeriodicTasks&) = delete;
   PeriodicTasks& operator=(const PeriodicTasks&) = delete;
 
-  /// Runs `task` first after `delay`, then `period` after each run's end. Exceptions are logged under `name`.
-  void add(std::string name, std::chrono::milliseconds delay, std::chrono::milliseconds period, std::function<Awaitable<void>()> task);
+  /// Runs `work` first after `delay`, then `period` after each run's end. Exceptions are logged under `name`. Nothing once stopped.
+  void add(std::string name, Millis delay, Millis period, std::function<Awaitable<void>()> work);
   /// Cancels the waits, lets running tasks finish, blocks until they have. REQUIRES: the executor has a thread besides the caller's.
   void stop();
 

@@ -27,6 +27,7 @@ UnifiedLog::UnifiedLog(LogEnvironment env, TopicPartition tp, std::shared_ptr<Di
   snapshots_.set_known(std::move(loaded.snapshots));
   if (loaded.topic_id) topic_id_ = *loaded.topic_id;
   end_position_ = loaded.segments.back()->size();
+  cold_tail_ = end_position_ > 0;
   segments_ = std::make_shared<const SegmentList>(std::move(loaded.segments));
   last_flush_ms_ = env_.clock.wall_ms();
   refresh_seen();
@@ -84,11 +85,6 @@ void UnifiedLog::refresh_seen() {
   high_watermark_seen_.store(high_watermark_.value(), std::memory_order_release);
   last_stable_seen_.store(last_stable_locked().value(), std::memory_order_release);
   recovery_point_seen_.store(recovery_point_.value(), std::memory_order_release);
-}
-
-Offset UnifiedLog::durable_end_offset() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return config_->flush_messages <= 1 ? std::min(recovery_point_, log_end_) : log_end_;
 }
 
 Offset UnifiedLog::recovery_point() const { return Offset(recovery_point_seen_.load(std::memory_order_acquire)); }
@@ -150,8 +146,9 @@ std::vector<ActiveProducer> UnifiedLog::active_producers() const {
   return producers_.active();
 }
 
-std::size_t UnifiedLog::expire_producers() {
+std::size_t UnifiedLog::expire_producers(std::optional<std::int64_t> expiration_ms) {
   const std::lock_guard lock(mutex_);
+  if (expiration_ms) producers_.set_expiration(*expiration_ms);
   return producers_.expire(env_.clock.wall_ms());
 }
 
@@ -164,12 +161,9 @@ std::int64_t UnifiedLog::size_bytes() const {
 
 std::size_t UnifiedLog::segment_count() const { return segments()->size(); }
 
-void UnifiedLog::notify_log_end() {
-  if (auto* listener = listener_.load(std::memory_order_acquire)) listener->on_log_end_changed(log_end_offset());
-}
-
 void UnifiedLog::release_descriptors() {
-  for (const auto& s : *segments()) s->release_descriptors();
+  const auto list = segments();
+  for (const auto& s : *list) s->release_descriptors();
 }
 
 }  // namespace moldau::storage

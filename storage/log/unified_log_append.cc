@@ -1,5 +1,6 @@
 // Appends of UnifiedLog: validate, one after the other assign offsets, check producers, roll, write, publish.
 #include <algorithm>
+#include <limits>
 
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
@@ -36,9 +37,11 @@ AppendError append_error(const Error& e) {
 
 std::optional<AppendError> UnifiedLog::refusal() const {
   if (!env_.dir->online()) return append_error(env_.dir->offline_error());
-  if (closed_) return append_error(storage_error("The log of " + to_string(TopicPartitionView(tp_)) + " is closed"));
+  if (closed_) return append_error(closed_error());
   return std::nullopt;
 }
+
+Error UnifiedLog::closed_error() const { return storage_error("The log of " + to_string(TopicPartitionView(tp_)) + " is closed"); }
 
 AppendError UnifiedLog::failed(const Error& error) const {
   report(error);
@@ -47,6 +50,17 @@ AppendError UnifiedLog::failed(const Error& error) const {
 
 bool UnifiedLog::flush_due(const config::LogConfig& config) const {
   return log_end_seen_.load(std::memory_order_relaxed) - recovery_point_seen_.load(std::memory_order_relaxed) >= config.flush_messages;
+}
+
+Awaitable<void> UnifiedLog::make_ready() {
+  const auto active = segments()->active();
+  auto work = [this, &active] {
+    auto s = topic_id_dirty_ ? write_topic_id(false) : Status();
+    if (s && cold_tail_) s = active->warm_up();
+    return s;
+  };
+  (void)co_await offload(env_.jobs->executor(), std::move(work));  // the append meets a bad disk itself
+  cold_tail_ = false;
 }
 
 Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_leader(LeaderAppend append) {
@@ -61,11 +75,16 @@ Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_leader(LeaderAppend
   options.origin = append.origin;
   options.partition = tp_;
   std::optional<AppendResult<PreparedBatch>> prepared;
-  if (estimate_cost(append.records, *config) > kInlineBudget) {
+  if (estimate_cost(append.records, *config) <= kInlineBudget) {
+    // How much comes out of a compressed batch is known only then: beyond the budget it starts anew on the pool.
+    options.max_decompressed = content_within(kInlineBudget, append.records, *config);
+    prepared.emplace(prepare_append(bytes, *config, env_.clock.wall_ms(), options));
+    if (!*prepared && prepared->error().code == ErrorCode::message_too_large) prepared.reset();
+  }
+  if (!prepared) {
+    options.max_decompressed = std::numeric_limits<std::size_t>::max();
     auto work = [&] { return prepare_append(bytes, *config, env_.clock.wall_ms(), options); };
     prepared.emplace(co_await offload(env_.jobs->executor(), work));
-  } else {
-    prepared.emplace(prepare_append(bytes, *config, env_.clock.wall_ms(), options));
   }
   if (!*prepared) co_return prepared->error();
   if ((*prepared)->empty()) {
@@ -74,13 +93,13 @@ Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_leader(LeaderAppend
     co_return nothing;
   }
 
-  if (!append_lock_.try_lock()) co_await append_lock_.lock();
-  FifoLock::Guard guard(append_lock_);
+  if (needs_pool_first()) [[unlikely]] co_await make_ready();
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
   if (auto refused = refusal()) co_return *refused;
   auto result = append_prepared(**prepared, append, *config);
   guard.release();
   if (!result) co_return result;
-  if (!result->duplicate) notify_log_end();
   if (flush_due(*config)) {
     auto flushed = co_await flush(result->last_offset + 1);
     if (!flushed) co_return append_error(flushed.error());
@@ -132,9 +151,11 @@ AppendResult<LogAppendInfo> UnifiedLog::append_prepared(PreparedBatch& prepared,
   }
 
   const LogSegment::Append write{prepared.bytes(), info.last_offset, prepared.max_timestamp(), info.last_offset};
-  if (auto rolled = maybe_roll(write, base, config); !rolled) return failed(rolled.error());
+  const auto rolled = maybe_roll(write, base, config);
+  if (!rolled) return failed(rolled.error());
+  info.rolled = *rolled;
   if (append.leader_epoch >= LeaderEpoch(0) && !epochs_.is_latest(append.leader_epoch)) assign_epoch_start(append.leader_epoch, base);
-  if (auto s = write_batches(write, base, config); !s) return failed(s.error());
+  if (auto s = write_batches(write, config); !s) return failed(s.error());
   if (producer) {
     const std::lock_guard lock(mutex_);
     producers_.update(*producer);
@@ -146,16 +167,16 @@ AppendResult<LogAppendInfo> UnifiedLog::append_prepared(PreparedBatch& prepared,
   return info;
 }
 
-Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_follower(Bytes records) {
+Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_follower(Bytes records, LeaderEpoch leader_epoch) {
   if (auto refused = refusal()) co_return *refused;
   const auto config = this->config();
-  if (!append_lock_.try_lock()) co_await append_lock_.lock();
-  FifoLock::Guard guard(append_lock_);
+  if (needs_pool_first()) [[unlikely]] co_await make_ready();
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
   if (auto refused = refusal()) co_return *refused;
-  auto result = append_replicated(records, *config);
+  auto result = append_replicated(records, leader_epoch, *config);
   guard.release();
   if (!result) co_return result;
-  notify_log_end();
   if (flush_due(*config)) {
     auto flushed = co_await flush(result->last_offset + 1);
     if (!flushed) co_return append_error(flushed.error());
@@ -163,11 +184,12 @@ Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_follower(Bytes reco
   co_return result;
 }
 
-AppendResult<LogAppendInfo> UnifiedLog::append_replicated(Bytes records, const config::LogConfig& config) {
+AppendResult<LogAppendInfo> UnifiedLog::append_replicated(Bytes records, LeaderEpoch leader_epoch, const config::LogConfig& config) {
   AnalyzeOptions options;
   options.origin = AppendOrigin::replication;
   options.max_message_bytes = config.max_message_bytes;
   options.ignore_record_size = true;
+  options.leader_epoch = leader_epoch;
   options.partition = tp_;
   auto analysis = analyze_records(records, options);
   if (!analysis) return append_error(analysis.error());
@@ -229,12 +251,14 @@ AppendResult<LogAppendInfo> UnifiedLog::append_replicated(Bytes records, const c
   info.max_timestamp = max_timestamp;
 
   const LogSegment::Append write{records, info.last_offset, max_timestamp, offset_of_max};
-  if (auto rolled = maybe_roll(write, first, config); !rolled) return failed(rolled.error());
+  const auto rolled = maybe_roll(write, first, config);
+  if (!rolled) return failed(rolled.error());
+  info.rolled = *rolled;
   for (const auto& batch : protocol::BatchRange(records)) {
     const auto epoch = batch.partition_leader_epoch();
     if (batch.is_v2() && epoch >= LeaderEpoch(0) && !epochs_.is_latest(epoch)) assign_epoch_start(epoch, batch.v2().base_offset());
   }
-  if (auto s = write_batches(write, first, config); !s) return failed(s.error());
+  if (auto s = write_batches(write, config); !s) return failed(s.error());
   if (!producers.empty()) {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, producer] : producers) producers_.update(producer);
@@ -246,9 +270,9 @@ AppendResult<LogAppendInfo> UnifiedLog::append_replicated(Bytes records, const c
   return info;
 }
 
-Status UnifiedLog::write_batches(const LogSegment::Append& append, Offset, const config::LogConfig& config) {
+Status UnifiedLog::write_batches(const LogSegment::Append& append, const config::LogConfig& config) {
   if (topic_id_dirty_.load(std::memory_order_acquire)) [[unlikely]] {
-    // The topic id stands on the disk before the first record does.
+    // The topic id stands on the disk before the first record does. It is here only when it was assigned since make_ready().
     if (auto s = write_topic_id(false); !s) return s;
   }
   const auto& active = segments_->active();  // changes only under append_lock_
@@ -274,13 +298,17 @@ Status UnifiedLog::write_txn_index(const std::vector<CompletedTxn>& completed) {
   return {};
 }
 
+void UnifiedLog::RecentRing::note_write(std::uint64_t position, SteadyTime now) {
+  if (marks[1].position != UINT64_MAX && now - marks[1].at < kFresh / 2) return;
+  marks[0] = marks[1];
+  marks[1] = {position, now};
+}
+
 void UnifiedLog::publish(Offset log_end, Bytes appended, std::uint64_t position, const std::shared_ptr<LogSegment>& segment) {
   const std::lock_guard lock(mutex_);
-  if (!recent_) {
-    recent_ = std::make_unique<RecentRing>();
-    recent_->first_position = position;
-  }
+  if (!recent_) recent_ = std::make_unique<RecentRing>();
   auto& ring = *recent_;
+  ring.note_write(position, env_.clock.steady());
   std::size_t at = 0;
   for (const auto& batch : protocol::BatchRange(appended)) {
     const auto size = batch.size_in_bytes();
@@ -293,6 +321,7 @@ void UnifiedLog::publish(Offset log_end, Bytes appended, std::uint64_t position,
   }
   log_end_ = log_end;
   end_position_ = segment->size();
+  segment->publish_max_timestamp();
   producers_.set_map_end(log_end);
   refresh_seen();
 }

@@ -1,6 +1,5 @@
 // Changes of UnifiedLog's segment list: roll, truncation, retention. All under the append lock.
 #include <algorithm>
-#include <thread>
 
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
@@ -74,8 +73,8 @@ Status UnifiedLog::roll(Offset expected_base) {
 }
 
 Awaitable<Status> UnifiedLog::roll_now() {
-  if (!append_lock_.try_lock()) co_await append_lock_.lock();
-  const FifoLock::Guard guard(append_lock_);
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
   if (!env_.dir->online()) co_return env_.dir->offline_error();
   if (closed_ || segments_->active()->size() == 0) co_return Status();
   auto s = roll(log_end_offset());
@@ -98,9 +97,10 @@ void UnifiedLog::delete_segments(const std::vector<std::shared_ptr<LogSegment>>&
 }
 
 Awaitable<Result<bool>> UnifiedLog::truncate_to(Offset offset) {
-  if (!append_lock_.try_lock()) co_await append_lock_.lock();
-  FifoLock::Guard guard(append_lock_);
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
   if (!env_.dir->online()) co_return env_.dir->offline_error();
+  if (closed_) co_return closed_error();
   if (offset < Offset(0)) co_return Error(ErrorCode::offset_out_of_range, fmt::format("Cannot truncate {} to the negative offset {}", tp_, offset));
   if (offset >= log_end_offset()) {
     // The epoch cache may end with an entry that the leader does not have.
@@ -113,7 +113,6 @@ Awaitable<Result<bool>> UnifiedLog::truncate_to(Offset offset) {
     report(s.error());
     co_return s.error();
   }
-  notify_log_end();
   co_return true;
 }
 
@@ -138,6 +137,7 @@ Status UnifiedLog::do_truncate_to(Offset offset) {
     recovery_point_ = std::min(recovery_point_, offset);
     recent_.reset();
     ++truncations_;
+    lowest_truncation_ = std::min(lowest_truncation_.value_or(offset), offset);
     had_producers = !producers_.empty();
     refresh_seen();
   }
@@ -166,16 +166,16 @@ Status UnifiedLog::rebuild_producers(Offset end) {
 }
 
 Awaitable<Status> UnifiedLog::truncate_fully_and_start_at(Offset offset) {
-  if (!append_lock_.try_lock()) co_await append_lock_.lock();
-  FifoLock::Guard guard(append_lock_);
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
   if (!env_.dir->online()) co_return env_.dir->offline_error();
+  if (closed_) co_return closed_error();
   auto s = do_truncate_fully(offset);
   guard.release();
   if (!s) {
     report(s.error());
     co_return s;
   }
-  notify_log_end();
   co_return s;
 }
 
@@ -197,6 +197,7 @@ Status UnifiedLog::do_truncate_fully(Offset offset) {
   recovery_point_ = std::min(recovery_point_, offset);
   recent_.reset();
   ++truncations_;
+  lowest_truncation_ = std::min(lowest_truncation_.value_or(offset), offset);
   producers_.clear();
   producers_.set_map_end(offset);
   producers_.set_last_snapshot(Offset(0));
@@ -234,9 +235,17 @@ Result<std::size_t> UnifiedLog::remove_segments_while(const std::function<Result
   return count;
 }
 
+void UnifiedLog::name_kept_segment(const LogSegment& segment, std::int64_t largest_timestamp, std::int64_t now_ms) {
+  if (std::exchange(kept_segment_named_, segment.base_offset()) == segment.base_offset()) return;
+  MOLDAU_LOG(storage, warn,
+             "{}: retention.ms keeps the segment at {} and all behind it longer than it should: the largest timestamp there, {}, lies {} s in the future. "
+             "message.timestamp.after.max.ms refuses such records; kafka-delete-records frees what is there",
+             tp_, segment.base_offset(), largest_timestamp, (largest_timestamp - now_ms) / 1000);
+}
+
 Awaitable<Result<std::size_t>> UnifiedLog::delete_old_segments() {
-  if (!append_lock_.try_lock()) co_await append_lock_.lock();
-  const FifoLock::Guard guard(append_lock_);
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
   if (closed_ || !env_.dir->online()) co_return std::size_t{0};
   const auto config = this->config();
   const auto start = log_start_offset();
@@ -256,9 +265,10 @@ Awaitable<Result<std::size_t>> UnifiedLog::delete_old_segments() {
   }
   if (removed && config->cleanup_delete && config->retention_ms >= 0) {
     const auto now = env_.clock.wall_ms();
-    auto too_old = [now, &config](const LogSegment& segment, const LogSegment*) -> Result<bool> {
+    auto too_old = [this, now, &config](const LogSegment& segment, const LogSegment*) -> Result<bool> {
       auto largest = segment.largest_timestamp();
       if (!largest) return largest.error();
+      if (*largest > now) name_kept_segment(segment, *largest, now);
       return now - *largest > config->retention_ms;
     };
     removed = remove_segments_while(too_old, "retention.ms has passed");
@@ -271,9 +281,17 @@ Awaitable<Result<std::size_t>> UnifiedLog::delete_old_segments() {
   co_return total;
 }
 
-void UnifiedLog::lock_appends_blocking() {
-  // Holders never suspend while they hold it, so this is short.
-  while (!append_lock_.try_lock()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+bool UnifiedLog::try_seal() {
+  closed_ = true;
+  if (!sealed_ && append_lock_.try_lock()) sealed_ = true;
+  return sealed_;
+}
+
+Awaitable<void> UnifiedLog::seal() {
+  if (try_seal()) co_return;
+  // Who comes after us meets closed_.
+  const auto guard = co_await append_lock_.lock();
+  sealed_ = true;
 }
 
 }  // namespace moldau::storage

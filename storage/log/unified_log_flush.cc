@@ -1,8 +1,10 @@
 // Durability of UnifiedLog: flush with group commit, the small files, close.
 #include <algorithm>
 
+#include "protocol/base/check.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
+#include "protocol/base/suspend.h"
 #include "storage/checkpoint/metadata_files.h"
 #include "storage/log/producer_rebuild.h"
 #include "storage/log/unified_log.h"
@@ -13,17 +15,18 @@ Awaitable<Status> UnifiedLog::flush(Offset offset) {
   if (!env_.dir->online()) co_return env_.dir->offline_error();
   if (recovery_point() >= offset) co_return Status();
   std::optional<Error> failure;
-  co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
-      [&](auto handler) {
-        bool start = false;
-        {
-          const std::lock_guard lock(sync_mutex_);
-          sync_waiters_.push_back(FlushWaiter{offset, &failure, Waiter::make(std::move(handler))});
-          start = !std::exchange(sync_running_, true);
-        }
-        if (start) env_.jobs->post([self = shared_from_this()] { self->sync_loop(); });
-      },
-      boost::asio::use_awaitable);
+  auto park = [this, offset, &failure](Resumption resumption) {
+    // Held from before the waiter can be seen: woken, it may let go of the log.
+    const auto self = shared_from_this();
+    bool start = false;
+    {
+      const std::lock_guard lock(sync_mutex_);
+      sync_waiters_.push_back(FlushWaiter{offset, &failure, std::move(resumption)});
+      start = !std::exchange(sync_running_, true);
+    }
+    if (start) self->env_.jobs->post([self] { self->sync_loop(); });
+  };
+  co_await suspend_with(std::move(park));
   if (failure) co_return *failure;
   co_return Status();
 }
@@ -42,7 +45,7 @@ void UnifiedLog::wake_flushed(const std::optional<Error>& error, Offset up_to) {
   }
   for (auto& waiter : done) {
     *waiter.result = error;
-    waiter.waiter->wake();
+    waiter.waiter.post();
   }
 }
 
@@ -75,13 +78,7 @@ Status UnifiedLog::flush_up_to(Offset target) {
   if (from >= target) return {};
   if (auto s = sync_metadata_files(); !s) return s;
   const auto dir = dir_->get();
-  std::vector<Offset> snapshots;
-  {
-    const std::lock_guard lock(flush_list_mutex_);
-    snapshots.swap(unsynced_snapshots_);
-  }
-  for (const auto offset : snapshots)
-    if (auto s = snapshots_.sync(dir, offset); !s) return s;
+  if (auto synced = sync_snapshots(); !synced) return synced.error();
   const auto first = list->floor(from);
   for (auto i = first == list->size() ? 0 : first; i < list->size() && (*list)[i]->base_offset() < target; ++i)
     if (auto s = (*list)[i]->sync(i + 1 < list->size()); !s && !(*list)[i]->deleted()) return s;
@@ -179,10 +176,20 @@ Status UnifiedLog::take_snapshot() {
   return {};
 }
 
+Result<bool> UnifiedLog::sync_snapshots() {
+  std::vector<Offset> snapshots;
+  {
+    const std::lock_guard lock(flush_list_mutex_);
+    snapshots.swap(unsynced_snapshots_);
+  }
+  for (const auto offset : snapshots)
+    if (auto s = snapshots_.sync(dir_->get(), offset); !s) return s.error();
+  return !snapshots.empty();
+}
+
 Status UnifiedLog::close(bool flush_to_disk) {
-  closed_ = true;
-  lock_appends_blocking();
-  const FifoLock::Guard guard(append_lock_);
+  const bool sealed = try_seal();
+  MOLDAU_CHECK(sealed, "a log is sealed before it is closed");
   if (!env_.dir->online()) {
     release_descriptors();
     return env_.dir->offline_error();
@@ -190,6 +197,12 @@ Status UnifiedLog::close(bool flush_to_disk) {
   if (auto s = take_snapshot(); !s) return s;
   if (flush_to_disk) {
     if (auto s = flush_blocking(); !s) return s;
+    // The flush has nothing to do when every record is durable; the snapshot that was just taken is not. A start that trusts the clean-shutdown marker and
+    // finds none would take the log for one without idempotent producers.
+    const auto synced = sync_snapshots();
+    if (!synced) return synced.error();
+    if (*synced && dir_dirty_.exchange(false))
+      if (auto s = env_.disk().sync_directory(dir_->get()); !s) return s;
   }
   // A log without records has not been flushed: its small files are written at least.
   if (auto s = write_topic_id(false); !s) return s;
@@ -200,9 +213,8 @@ Status UnifiedLog::close(bool flush_to_disk) {
 }
 
 Status UnifiedLog::close_and_rename(const std::string& new_path) {
-  closed_ = true;
-  lock_appends_blocking();
-  const FifoLock::Guard guard(append_lock_);
+  const bool sealed = try_seal();
+  MOLDAU_CHECK(sealed, "a log is sealed before it is renamed");
   const std::lock_guard flush_lock(flush_mutex_);
   const std::lock_guard files_lock(files_mutex_);
   if (auto s = env_.disk().rename(dir_->get(), new_path); !s) return s;

@@ -7,10 +7,16 @@
 namespace moldau::storage {
 namespace {
 
-/// What was written this recently is in the page cache.
+/// Of what was written within seconds, so much is surely in the page cache still.
 constexpr std::uint64_t kHotBytes = std::uint64_t{8} << 20;
 
 }  // namespace
+
+std::uint64_t UnifiedLog::RecentRing::fresh_from(SteadyTime now) const {
+  for (const auto& mark : marks)
+    if (mark.position != UINT64_MAX && now - mark.at < kFresh) return mark.position;
+  return UINT64_MAX;
+}
 
 UnifiedLog::View UnifiedLog::view(Offset start, FetchIsolation isolation) const {
   const std::lock_guard lock(mutex_);
@@ -31,24 +37,36 @@ UnifiedLog::View UnifiedLog::view(Offset start, FetchIsolation isolation) const 
       if (start >= r.base && start <= r.last) v.start_batch = r;
       if (!v.bound_position && v.bound >= r.base && v.bound <= r.last) v.bound_position = r.position;
     }
-    v.hot_from = std::max(recent_->first_position, end_position_ > kHotBytes ? end_position_ - kHotBytes : 0);
+    v.hot_from = std::max(recent_->fresh_from(env_.clock.steady()), end_position_ > kHotBytes ? end_position_ - kHotBytes : 0);
   }
   return v;
 }
 
-Result<FetchDataInfo> UnifiedLog::read(Offset start, std::int32_t max_bytes, FetchIsolation isolation, bool min_one_batch) const {
-  if (!env_.dir->online()) return env_.dir->offline_error();
-  const auto v = view(start, isolation);
+Result<FetchDataInfo> UnifiedLog::read(Offset start, std::int32_t max_bytes, FetchIsolation isolation, bool min_one_batch, ColdRead cold) const {
+  constexpr int kAttempts = 4;
+  for (int attempt = 1;; ++attempt) {
+    if (!env_.dir->online()) return env_.dir->offline_error();
+    bool gone = false;
+    auto info = read_view(view(start, isolation), start, max_bytes, isolation, min_one_batch, cold, gone);
+    if (!gone || attempt == kAttempts) return info;
+  }
+}
+
+Result<FetchDataInfo> UnifiedLog::read_view(const View& v, Offset start, std::int32_t max_bytes, FetchIsolation isolation, bool min_one_batch, ColdRead cold,
+                                            bool& gone) const {
   if (start < v.log_start || start > v.log_end)
     return Error(ErrorCode::offset_out_of_range,
                  fmt::format("Received request for offset {} for partition {}, but we only have log segments from offset {} up to {}.", start, tp_, v.log_start, v.log_end));
   FetchDataInfo info;
   info.fetch_offset = start;
   if (start >= v.bound) return info;
+  if (max_bytes < 0) return Error(ErrorCode::unknown_server_error, fmt::format("Invalid max size {} for log read from {}", max_bytes, tp_));
   const auto& segments = *v.segments;
   const LogSegment* current = nullptr;
   const auto fail = [&](const Error& e) {
-    // Retention took the segment away while it was looked at.
+    if (is_needs_disk(e)) return e;
+    // Retention took the segment away while it was looked at, or compaction replaced it.
+    gone = current->deleted() && start >= log_start_offset();
     if (current->deleted()) return Error(ErrorCode::offset_out_of_range, fmt::format("Offset {} of {} was just deleted", start, tp_));
     report(e);
     return e;
@@ -64,7 +82,7 @@ Result<FetchDataInfo> UnifiedLog::read(Offset start, std::int32_t max_bytes, Fet
       if (active && v.bound_position) {
         end = *v.bound_position;
       } else {
-        auto at = segment.locate(v.bound, end);
+        auto at = segment.locate(v.bound, end, cold);
         if (!at) return fail(at.error());
         if (*at) end = (*at)->position;
       }
@@ -75,16 +93,17 @@ Result<FetchDataInfo> UnifiedLog::read(Offset start, std::int32_t max_bytes, Fet
       position = v.start_batch->position;
       first_size = v.start_batch->size;
     } else {
-      auto at = segment.locate(start, end);
+      auto at = segment.locate(start, end, cold);
       if (!at) return fail(at.error());
       if (!*at) continue;
       position = (*at)->position;
       first_size = (*at)->size;
     }
+    info.on_older_segment = !bound_here;
     const auto wanted = static_cast<std::uint32_t>(std::max(max_bytes, 0));
     const auto adjusted = min_one_batch ? std::max(wanted, first_size) : wanted;
     if (adjusted == 0 || position >= end) return info;
-    auto file = segment.open_log();
+    auto file = segment.open_log(cold);
     if (!file) return fail(file.error());
     info.slice.file = std::move(*file);
     info.slice.position = position;
@@ -92,22 +111,22 @@ Result<FetchDataInfo> UnifiedLog::read(Offset start, std::int32_t max_bytes, Fet
     info.slice.hot = active && position >= v.hot_from;
     info.first_entry_incomplete = adjusted < first_size;
     if (isolation == FetchIsolation::txn_committed) {
-      if (auto s = collect_aborted(v, i, info, info.aborted); !s) return fail(s.error());
+      if (auto s = collect_aborted(v, i, info, cold, info.aborted); !s) return fail(s.error());
     }
     return info;
   }
   return info;
 }
 
-Status UnifiedLog::collect_aborted(const View& v, std::size_t at, const FetchDataInfo& info, std::vector<AbortedTxn>& out) const {
+Status UnifiedLog::collect_aborted(const View& v, std::size_t at, const FetchDataInfo& info, ColdRead cold, std::vector<AbortedTxn>& out) const {
   const auto& segments = *v.segments;
   const bool any = std::any_of(segments.begin() + static_cast<std::ptrdiff_t>(at), segments.end(), [](const auto& s) { return s->txn_index().exists(); });
   if (!any) return {};
-  auto upper = segments[at]->offset_index().upper_bound(info.slice.position + info.slice.size);
+  auto upper = segments[at]->offset_index().upper_bound(info.slice.position + info.slice.size, cold);
   if (!upper) return upper.error();
   const auto bound = *upper ? **upper : at + 1 < segments.size() ? segments[at + 1]->base_offset() : v.log_end;
   for (auto i = at; i < segments.size(); ++i) {
-    auto complete = segments[i]->txn_index().collect(info.fetch_offset, bound, out);
+    auto complete = segments[i]->txn_index().collect(info.fetch_offset, bound, out, cold);
     if (!complete) return complete.error();
     if (*complete) break;
   }
@@ -128,16 +147,20 @@ Result<std::optional<TimestampAndOffset>> UnifiedLog::offset_by_timestamp(std::i
   const auto end_of = [&](std::size_t i) { return i + 1 == segments.size() ? v.end_position : segments[i]->size(); };
   if (timestamp == kMax) {
     std::size_t best = 0;
-    std::int64_t best_timestamp = INT64_MIN;
+    TimestampOffset largest;
     for (std::size_t i = 0; i < segments.size(); ++i) {
       auto max = segments[i]->max_timestamp();
       if (!max) return max.error();
-      if (max->timestamp > best_timestamp) {
-        best_timestamp = max->timestamp;
+      if (i == 0 || max->timestamp > largest.timestamp) {
+        largest = *max;
         best = i;
       }
     }
-    return segments[best]->find_max_timestamp(end_of(best));
+    if (largest.timestamp < 0) return Found();
+    // Only now, or the batch that has it may lie behind the end: a log under load has moved on since the view was taken.
+    const auto now = view(kNoOffset, FetchIsolation::log_end);
+    const auto end = now.segments->active() == segments[best] ? now.end_position : segments[best]->size();
+    return segments[best]->find_record(largest.timestamp, segments[best]->base_offset(), largest.offset, end);
   }
   if (timestamp < 0) return Found();
   for (std::size_t i = 0; i < segments.size(); ++i) {

@@ -40,14 +40,16 @@ std::string encode_producer_snapshot(const std::vector<ProducerStateEntry>& entr
 }
 
 Result<std::vector<ProducerStateEntry>> decode_producer_snapshot(std::string_view bytes) {
-  const auto corrupt = [](const char* why) { return Error(ErrorCode::corrupt_message, why); };
-  if (bytes.size() < kHeader) return corrupt("the file is shorter than its header");
+  // The texts and their order are those of Kafka 3.9 ProducerStateManager.readSnapshot.
+  const auto corrupt = [](std::string why) { return Error(ErrorCode::corrupt_message, std::move(why)); };
+  if (bytes.size() < kHeader) return corrupt("Snapshot failed schema validation: the file is shorter than its header");
   const auto* p = reinterpret_cast<const std::byte*>(bytes.data());
-  if (load_be<std::int16_t>(p) != kVersion) return corrupt("the version is not 1");
-  if (load_be<std::uint32_t>(p + 2) != crc32c(as_bytes(bytes).subspan(6))) return corrupt("the checksum does not match");
   const auto count = load_be<std::int32_t>(p + 6);
-  if (count < 0 || static_cast<std::size_t>(count) != (bytes.size() - kHeader) / kEntry || (bytes.size() - kHeader) % kEntry != 0)
-    return corrupt("the count does not match the size");
+  if (count < 0 || static_cast<std::size_t>(count) > (bytes.size() - kHeader) / kEntry) return corrupt("Snapshot failed schema validation: the count does not match the size");
+  if (const auto version = load_be<std::int16_t>(p); version != kVersion) return corrupt("Snapshot contained an unknown file version " + std::to_string(version));
+  if (const auto stored = load_be<std::uint32_t>(p + 2), computed = crc32c(as_bytes(bytes).subspan(6)); stored != computed)
+    return corrupt("Snapshot is corrupt (CRC is no longer valid). Stored crc: " + std::to_string(stored) + ". Computed crc: " + std::to_string(computed));
+  if (static_cast<std::size_t>(count) * kEntry != bytes.size() - kHeader) return corrupt("Snapshot failed schema validation: bytes are left behind the last entry");
   std::vector<ProducerStateEntry> entries(static_cast<std::size_t>(count));
   const auto* at = p + kHeader;
   for (auto& e : entries) {
@@ -97,12 +99,12 @@ Result<std::optional<std::vector<ProducerStateEntry>>> ProducerSnapshots::read(c
 }
 
 Status ProducerSnapshots::sync(const std::string& dir, Offset offset) {
-  auto info = disk_.stat(path(dir, offset));
-  if (!info) return info.error();
-  if (!*info) return {};
   auto file = disk_.open(path(dir, offset), OpenMode::write);
-  if (!file) return file.error();
-  return (*file)->sync();
+  if (file) return (*file)->sync();
+  // Retention or a truncation may have removed it, beside us: asked only now, so that it can't vanish between the question and the opening.
+  auto info = disk_.stat(path(dir, offset));
+  if (info && !*info) return {};
+  return file.error();
 }
 
 Status ProducerSnapshots::remove(const std::string& dir, Offset offset) {

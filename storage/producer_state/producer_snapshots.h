@@ -38,6 +38,7 @@ class ProducerSnapshots {
   Status write(const std::string& dir, Offset offset, const std::string& bytes, bool sync);
   /// nullopt when it is corrupt; then the file is gone.
   Result<std::optional<std::vector<ProducerStateEntry>>> read(const std::string& dir, Offset offset);
+  /// A file that is gone needs no sync.
   Status sync(const std::string& dir, Offset offset);
   Status remove(const std::string& dir, Offset offset);
   Status remove_all(const std::string& dir);

@@ -54,6 +54,8 @@ class ProducerAppendInfo {
 class ProducerStateManager {
  public:
   explicit ProducerStateManager(std::int64_t expiration_ms) : expiration_ms_(expiration_ms) {}
+  /// producer.id.expiration.ms has changed.
+  void set_expiration(std::int64_t expiration_ms) noexcept { expiration_ms_ = expiration_ms; }
 
   [[nodiscard]] const ProducerStateEntry* find(ProducerId id) const;
   [[nodiscard]] bool empty() const noexcept { return producers_.empty() && unreplicated_.empty(); }

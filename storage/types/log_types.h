@@ -33,6 +33,7 @@ struct LogAppendInfo {
   std::int64_t valid_bytes = 0;
   std::int32_t records = 0;
   bool duplicate = false;  ///< The batch was already there: offsets are those of the original.
+  bool rolled = false;     ///< It began a new segment: who waits for more of the old one has all of that.
 };
 
 /// A refused append: Kafka's code, a text, and the records that caused it.
@@ -55,6 +56,7 @@ struct FetchDataInfo {
   Offset fetch_offset = kNoOffset;
   FileSlice slice;                 ///< size 0: nothing to read.
   bool first_entry_incomplete = false;
+  bool on_older_segment = false;   ///< More to read lies in a later segment than the one where the read began.
   std::vector<AbortedTxn> aborted; ///< For FetchIsolation::txn_committed only.
 };
 

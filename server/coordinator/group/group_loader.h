@@ -3,7 +3,8 @@
 //
 // Sans-I/O: the shell reads the log and feeds it whole batches in log order. The last value of a key wins, a tombstone removes.
 // Offsets of a transactional batch wait for their producer's marker; what is open at the end stays pending.
-// A record that can't be understood is skipped with one line for each kind; it never stops the load, and the log keeps it.
+// A record that can't be understood is skipped with one line for each kind; it never stops the load, and the log keeps it. DIFFERS: Kafka skips unknown kinds of
+// records only; a broken one ends the load.
 // Belongs to the coroutine that loads.
 #pragma once
 

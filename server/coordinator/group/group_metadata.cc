@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "protocol/base/check.h"
+#include "protocol/base/java_math.h"
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "server/coordinator/group/consumer_subscription.h"
 
 namespace moldau::server {
@@ -87,8 +89,8 @@ bool GroupMetadata::remove(std::string_view member_id) {
   return known;
 }
 
-void GroupMetadata::update(GroupMember& member, std::vector<GroupProtocol> protocols, std::int32_t rebalance_timeout_ms,
-                           std::int32_t session_timeout_ms, std::optional<RequestId> join) {
+void GroupMetadata::update(GroupMember& member, std::vector<GroupProtocol> protocols, std::int32_t rebalance_timeout_ms, std::int32_t session_timeout_ms,
+                           std::optional<RequestId> join) {
   count_protocols(member, -1);
   member.protocols = std::move(protocols);
   count_protocols(member, 1);
@@ -139,7 +141,8 @@ bool GroupMetadata::elect_joined_leader() {
   if (current != nullptr && current->awaiting_join) return true;
   const auto joined = std::find_if(members_.begin(), members_.end(), [](const GroupMember& m) { return m.awaiting_join.has_value(); });
   if (joined == members_.end()) return false;
-  MOLDAU_LOG(group, info, "group {}: leader {} failed to join before the rebalance timeout, {} leads now", id, *leader_, joined->id);
+  MOLDAU_LOG(group, info, "group {}: leader {} failed to join before the rebalance timeout, {} leads now", log_text(id), log_text(*leader_),
+             log_text(joined->id));
   leader_ = joined->id;
   return true;
 }
@@ -209,7 +212,8 @@ void GroupMetadata::compute_subscribed_topics() {
   for (const auto& m : members_) {
     auto topics = subscribed_topics_of(m.metadata(*protocol_name_));
     if (!topics) {
-      MOLDAU_LOG(group, warn, "group {}: the consumer protocol metadata of member {} can't be read, the group's topics are not known", id, m.id);
+      MOLDAU_LOG(group, warn, "group {}: the consumer protocol metadata of member {} can't be read, the group's topics are not known", log_text(id),
+                 log_text(m.id));
       return;
     }
     for (auto& t : *topics) all.insert(std::move(t));
@@ -250,7 +254,7 @@ GroupSummary GroupMetadata::summary() const {
 std::vector<TopicPartition> GroupMetadata::remove_expired_offsets(std::int64_t wall_ms, std::int64_t retention_ms) {
   const auto outlived = [&](const CommittedOffset& o, std::int64_t base) {
     // Older clients gave each offset its own end.
-    return o.expire_timestamp_ms ? wall_ms >= *o.expire_timestamp_ms : wall_ms - base >= retention_ms;
+    return o.expire_timestamp_ms ? wall_ms >= *o.expire_timestamp_ms : wrapping_minus(wall_ms, base) >= retention_ms;
   };
   if (!protocol_type_) {
     // A simple consumer that only stores offsets.
@@ -260,9 +264,8 @@ std::vector<TopicPartition> GroupMetadata::remove_expired_offsets(std::int64_t w
     return offsets.remove_if([&](std::string_view, const CommittedOffset& o) { return outlived(o, state_timestamp_ms_.value_or(o.commit_timestamp_ms)); });
   }
   if (is_consumer_group() && is(GroupState::stable) && subscribed_topics_) {
-    return offsets.remove_if([&](std::string_view topic, const CommittedOffset& o) {
-      return !subscribed_topics_->contains(topic) && outlived(o, o.commit_timestamp_ms);
-    });
+    return offsets.remove_if(
+        [&](std::string_view topic, const CommittedOffset& o) { return !subscribed_topics_->contains(topic) && outlived(o, o.commit_timestamp_ms); });
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "server/coordinator/group/group_shard.h"
 
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "protocol/base/random.h"
 #include "server/coordinator/group/group_loader.h"
 #include "server/coordinator/group/group_records.h"
@@ -26,8 +27,8 @@ GroupMetadata& GroupShard::create(std::string_view group_id, Now now) {
   return *slot;
 }
 
-AppendId GroupShard::append(const GroupMetadata& g, std::vector<CoordinatorRecord> records, bool all_replicas, decltype(PendingAppend::what) what,
-                            Now now, Effects& fx) {
+AppendId GroupShard::append(const GroupMetadata& g, std::vector<CoordinatorRecord> records, bool all_replicas, decltype(PendingAppend::what) what, Now now,
+                            Effects& fx) {
   const AppendId id = next_append_++;
   AppendAction action;
   action.id = id;
@@ -51,7 +52,8 @@ std::optional<ErrorCode> GroupShard::validate_member(const GroupMetadata& g, std
     const auto* current = g.static_member_id(*instance_id);
     if (current == nullptr) return ErrorCode::unknown_member_id;
     if (*current != member_id) {
-      MOLDAU_LOG(group, info, "group {}: member {} of instance {} is fenced by {}", g.id, member_id, *instance_id, *current);
+      MOLDAU_LOG(group, info, "group {}: member {} of instance {} is fenced by {}", log_text(g.id), log_text(member_id), log_text(*instance_id),
+                 log_text(*current));
       return ErrorCode::fenced_instance_id;
     }
   }
@@ -75,12 +77,12 @@ void GroupShard::on_appended(AppendId append_id, ErrorCode error, std::int64_t b
     if (g != nullptr) on_static_member_stored(*g, *member, error, now, fx);
   } else if (auto* tombstone = std::get_if<TombstoneAppend>(&pending.what)) {
     if (error != ErrorCode::none) {
-      MOLDAU_LOG(group, err, "group {}: appending tombstones to __consumer_offsets-{} failed: {}", pending.group_id, partition_, to_string(error));
+      MOLDAU_LOG(group, err, "group {}: appending tombstones to __consumer_offsets-{} failed: {}", log_text(pending.group_id), partition_, to_string(error));
     }
     if (tombstone->request) fx.answers.emplace_back(*tombstone->request, DoneResult{error});
   } else if (error != ErrorCode::none) {
     // If the broker fails before the next rebalance, the generation before comes back with members that time out: harmless.
-    MOLDAU_LOG(group, warn, "group {}: writing the empty generation failed: {}", pending.group_id, to_string(error));
+    MOLDAU_LOG(group, warn, "group {}: writing the empty generation failed: {}", log_text(pending.group_id), to_string(error));
   }
 }
 
@@ -98,7 +100,7 @@ void GroupShard::install(LoadedGroups loaded, Now now, Effects& fx) {
     }
     g.offsets = std::move(stored.offsets);
     for (const auto producer : stored.producers) producer_groups_[producer].insert(id);
-    MOLDAU_LOG(group, debug, "group {}: loaded with generation {}, {} members, {} offsets", id, g.generation(), g.size(), g.offsets.size());
+    MOLDAU_LOG(group, debug, "group {}: loaded with generation {}, {} members, {} offsets", log_text(id), g.generation(), g.size(), g.offsets.size());
     if (g.size() > static_cast<std::size_t>(config_.max_size)) {
       prepare_rebalance(g, "freshly loaded group is over capacity", now, fx);
     }
@@ -141,24 +143,19 @@ std::vector<std::string> GroupShard::group_ids() const {
   return ids;
 }
 
-void GroupShard::snapshot_offsets(std::vector<CommittedOffsetSnapshot>& into) const {
-  for (const auto& [id, g] : groups_)
-    for (const auto& [topic, partitions] : g->offsets.topics())
-      for (const auto& [partition, committed] : partitions) into.push_back(CommittedOffsetSnapshot{id, topic, partition, committed.offset});
-}
-
-void GroupShard::snapshot_members(std::vector<std::pair<std::string, std::size_t>>& into) const {
-  for (const auto& [id, g] : groups_) into.emplace_back(id, g->size());
+void GroupShard::snapshot(std::string_view group_id, GroupsSnapshot& into) const {
+  const auto* g = find(group_id);
+  if (g == nullptr) return;
+  ++into.by_state[static_cast<std::size_t>(g->state())];
+  into.members.emplace_back(g->id, g->size());
+  for (const auto& [topic, partitions] : g->offsets.topics())
+    for (const auto& [partition, committed] : partitions) into.offsets.push_back(CommittedOffsetSnapshot{g->id, topic, partition, committed.offset});
 }
 
 std::size_t GroupShard::offset_count() const {
   std::size_t n = 0;
   for (const auto& [id, g] : groups_) n += g->offsets.size();
   return n;
-}
-
-void GroupShard::count_states(std::array<std::size_t, 5>& counts) const {
-  for (const auto& [id, g] : groups_) ++counts[static_cast<std::size_t>(g->state())];
 }
 
 }  // namespace moldau::server

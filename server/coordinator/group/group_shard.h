@@ -72,24 +72,24 @@ class GroupShard {
   ErrorCode delete_group(RequestId request, std::string_view group_id, Now now, Effects& fx);
   /// Like delete_group: when at least one offset went, a DoneResult answers `request`; `waits` says so.
   DeleteOffsetsResult delete_offsets(RequestId request, std::string_view group_id, std::span<const TopicPartitionView> partitions, Now now, Effects& fx, bool& waits);
-  /// The partitions were deleted from the cluster: their offsets go.
-  void on_partitions_deleted(std::span<const TopicPartitionView> partitions, Now now, Effects& fx);
-  /// Ids of all groups, for expire().
+  /// The partitions were deleted from the cluster: the group's offsets of them go.
+  void on_partitions_deleted(std::string_view group_id, std::span<const TopicPartitionView> partitions, Now now, Effects& fx);
+  /// Ids of all groups: what walks over all of them takes a batch at a time.
   [[nodiscard]] std::vector<std::string> group_ids() const;
   /// Drops a group's offsets that outlived their retention, and the group when nothing is left of it. Returns the number of offsets.
   std::size_t expire(std::string_view group_id, Now now, Effects& fx);
-  void snapshot_offsets(std::vector<CommittedOffsetSnapshot>& into) const;
-  void snapshot_members(std::vector<std::pair<std::string, std::size_t>>& into) const;
+  /// Adds a group, unless it is gone.
+  void snapshot(std::string_view group_id, GroupsSnapshot& into) const;
   [[nodiscard]] std::size_t group_count() const noexcept { return groups_.size(); }
   [[nodiscard]] std::size_t offset_count() const;
-  /// Groups by state: in the order of GroupState.
-  void count_states(std::array<std::size_t, 5>& counts) const;
 
   // ---- driven by the shell ----
   /// The outcome of an append: NONE with the base offset of its batch, or the log's error code.
   void on_appended(AppendId append, ErrorCode error, std::int64_t base_offset, Now now, Effects& fx);
-  /// Runs what is due.
-  void on_tick(Now now, Effects& fx);
+  /// True when something is to fire now. Entries that are only left over from earlier deadlines are cleared away.
+  bool anything_due(Now now) { return due(now.steady, now); }
+  /// Fires what was due at `until`, which is not after `now`.
+  void on_tick(SteadyTime until, Now now, Effects& fx);
   /// When on_tick() is next to be called; may be early, never late.
   [[nodiscard]] std::optional<SteadyTime> next_deadline() const;
 
@@ -172,8 +172,11 @@ class GroupShard {
   // timers (group_shard_timers.cc)
   void schedule_session(GroupMetadata& g, GroupMember& member, std::int64_t timeout_ms, Now now);
   void push_timer(GroupMetadata& g, TimerKind kind, SteadyTime at, std::string member_id = {});
+  bool due(SteadyTime until, Now now);
+  bool is_live(const Timer& timer, Now now);
+  void pop_timer();
   void fire(const Timer& timer, GroupMetadata& g, Now now, Effects& fx);
-  void fire_session(const Timer& timer, GroupMetadata& g, Now now, Effects& fx);
+  void fire_session(GroupMetadata& g, GroupMember& member, Now now, Effects& fx);
   void fire_join(GroupMetadata& g, Now now, Effects& fx);
   void fire_sync(GroupMetadata& g, Now now, Effects& fx);
 

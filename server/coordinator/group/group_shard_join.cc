@@ -1,7 +1,9 @@
 // JoinGroup: who may come in, and under which id (KIP-394 member ids, KIP-345 static members).
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "protocol/base/random.h"
 #include "protocol/base/uuid.h"
+#include "server/coordinator/group/append_errors.h"
 #include "server/coordinator/group/group_shard.h"
 #include "server/coordinator/group/java_uuid.h"
 
@@ -77,11 +79,12 @@ void GroupShard::join_new_member(GroupMetadata& g, RequestId request, JoinReques
   if (req.group_instance_id) {
     if (const auto* old_id = g.static_member_id(*req.group_instance_id)) {
       const std::string old_member_id = *old_id;
-      MOLDAU_LOG(group, info, "group {}: static member {} joins in state {}: {} replaces {}", g.id, *req.group_instance_id, to_string(g.state()), member_id,
-                 old_member_id);
+      MOLDAU_LOG(group, info, "group {}: static member {} joins in state {}: {} replaces {}", log_text(g.id), log_text(*req.group_instance_id),
+                 to_string(g.state()), log_text(member_id), log_text(old_member_id));
       rejoin_static_member(g, old_member_id, member_id, request, req, now, fx);
     } else {
-      MOLDAU_LOG(group, info, "group {}: static member {} joins in state {} as {}", g.id, *req.group_instance_id, to_string(g.state()), member_id);
+      MOLDAU_LOG(group, info, "group {}: static member {} joins in state {} as {}", log_text(g.id), log_text(*req.group_instance_id), to_string(g.state()),
+                 log_text(member_id));
       add_member_and_rebalance(g, member_id, request, req, now, fx);
     }
     return;
@@ -93,7 +96,7 @@ void GroupShard::join_new_member(GroupMetadata& g, RequestId request, JoinReques
     answer(fx, request, JoinResult::failure(member_id, ErrorCode::member_id_required));
     return;
   }
-  MOLDAU_LOG(group, info, "group {}: dynamic member joins in state {} as {}", g.id, to_string(g.state()), member_id);
+  MOLDAU_LOG(group, info, "group {}: dynamic member joins in state {} as {}", log_text(g.id), to_string(g.state()), log_text(member_id));
   add_member_and_rebalance(g, member_id, request, req, now, fx);
 }
 
@@ -117,9 +120,7 @@ void GroupShard::join_known_member(GroupMetadata& g, RequestId request, JoinRequ
   }
   auto& member = *g.find(req.member_id);
   switch (g.state()) {
-    case GroupState::preparing_rebalance:
-      update_member_and_rebalance(g, member, request, req, "member joins", now, fx);
-      return;
+    case GroupState::preparing_rebalance: update_member_and_rebalance(g, member, request, req, "member joins", now, fx); return;
     case GroupState::completing_rebalance:
       if (member.matches(req.protocols)) {
         // The answer of its first JoinGroup may be lost: the same again.
@@ -238,11 +239,11 @@ void GroupShard::rejoin_static_member(GroupMetadata& g, const std::string& old_i
 
 void GroupShard::on_static_member_stored(GroupMetadata& g, StaticMemberAppend& stored, ErrorCode error, Now now, Effects& fx) {
   auto* member = g.find(stored.new_member_id);
-  if (member == nullptr || member->awaiting_join != stored.request) return;  // left, or joined anew
+  if (member == nullptr || member->awaiting_join != stored.request) return;      // left, or joined anew
   if (!g.is(GroupState::stable) || g.generation() != stored.generation) return;  // its join is part of a rebalance by now
   if (error != ErrorCode::none) {
-    MOLDAU_LOG(group, warn, "group {}: storing the new id of static member {} failed: {}", g.id, stored.instance_id, to_string(error));
-    JoinResult failed = JoinResult::failure("", error);
+    MOLDAU_LOG(group, warn, "group {}: storing the new id of static member {} failed: {}", log_text(g.id), log_text(stored.instance_id), to_string(error));
+    JoinResult failed = JoinResult::failure("", group_metadata_error(error));
     failed.generation = g.generation();
     failed.protocol_type = g.protocol_type();
     failed.protocol_name = g.protocol_name();

@@ -2,23 +2,15 @@
 #include <algorithm>
 
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "server/coordinator/group/append_errors.h"
 #include "server/coordinator/group/group_records.h"
 #include "server/coordinator/group/group_shard.h"
+#include "server/coordinator/group/java_text.h"
 
 namespace moldau::server {
 
 namespace {
-
-/// Java's String.length() of UTF-8 text: offset.metadata.max.bytes counts UTF-16 units.
-std::size_t utf16_length(std::string_view text) {
-  std::size_t units = 0;
-  for (const char c : text) {
-    const auto b = static_cast<unsigned char>(c);
-    if ((b & 0xc0) != 0x80) units += b >= 0xf0 ? 2 : 1;
-  }
-  return units;
-}
 
 /// Tombstones are written in batches well below any topic's limit.
 constexpr std::size_t kTombstonesPerBatch = 2000;
@@ -65,7 +57,7 @@ void GroupShard::commit_offsets(RequestId request, CommitRequest req, Now now, E
   records.reserve(req.offsets.size());
   for (std::size_t i = 0; i < req.offsets.size(); ++i) {
     auto& o = req.offsets[i];
-    if (o.metadata.size() > max_metadata && utf16_length(o.metadata) > max_metadata) {
+    if (o.metadata.size() > max_metadata && java_length(o.metadata) > max_metadata) {
       commit.errors[i] = ErrorCode::offset_metadata_too_large;
       continue;
     }
@@ -126,7 +118,8 @@ void GroupShard::end_transaction(ProducerId producer, bool committed) {
   producer_groups_.erase(groups);
 }
 
-FetchOffsetsResult GroupShard::fetch_offsets(std::string_view group_id, std::optional<std::span<const TopicPartitionView>> partitions, bool require_stable) const {
+FetchOffsetsResult GroupShard::fetch_offsets(std::string_view group_id, std::optional<std::span<const TopicPartitionView>> partitions,
+                                             bool require_stable) const {
   FetchOffsetsResult result;
   const auto* g = find(group_id);
   const auto add = [&](TopicPartitionView tp, const CommittedOffset* committed) {
@@ -175,7 +168,7 @@ void GroupShard::clean_up(GroupMetadata& g, const std::vector<TopicPartition>& r
     fx.answers.emplace_back(*request, DoneResult{});
   }
   if (dies) {
-    MOLDAU_LOG(group, info, "group {}: dead in generation {}", g.id, g.generation());
+    MOLDAU_LOG(group, info, "group {}: dead in generation {}", log_text(g.id), g.generation());
     g.transition_to(GroupState::dead, now.wall_ms);
     for (auto at = producer_groups_.begin(); at != producer_groups_.end();) {
       at->second.erase(g.id);
@@ -195,8 +188,8 @@ ErrorCode GroupShard::delete_group(RequestId request, std::string_view group_id,
   return ErrorCode::none;
 }
 
-DeleteOffsetsResult GroupShard::delete_offsets(RequestId request, std::string_view group_id, std::span<const TopicPartitionView> partitions, Now now, Effects& fx,
-                                               bool& waits) {
+DeleteOffsetsResult GroupShard::delete_offsets(RequestId request, std::string_view group_id, std::span<const TopicPartitionView> partitions, Now now,
+                                               Effects& fx, bool& waits) {
   DeleteOffsetsResult result;
   waits = false;
   auto* g = lookup(group_id);
@@ -227,15 +220,13 @@ DeleteOffsetsResult GroupShard::delete_offsets(RequestId request, std::string_vi
   return result;
 }
 
-void GroupShard::on_partitions_deleted(std::span<const TopicPartitionView> partitions, Now now, Effects& fx) {
-  for (const auto& id : group_ids()) {
-    auto* g = lookup(id);
-    if (g == nullptr) continue;
-    std::vector<TopicPartition> removed;
-    for (const auto& tp : partitions)
-      if (g->offsets.remove(tp)) removed.push_back(TopicPartition{std::string(tp.topic), tp.partition});
-    clean_up(*g, removed, std::nullopt, now, fx);
-  }
+void GroupShard::on_partitions_deleted(std::string_view group_id, std::span<const TopicPartitionView> partitions, Now now, Effects& fx) {
+  auto* g = lookup(group_id);
+  if (g == nullptr) return;
+  std::vector<TopicPartition> removed;
+  for (const auto& tp : partitions)
+    if (g->offsets.remove(tp)) removed.push_back(TopicPartition{std::string(tp.topic), tp.partition});
+  clean_up(*g, removed, std::nullopt, now, fx);
 }
 
 std::size_t GroupShard::expire(std::string_view group_id, Now now, Effects& fx) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "server/coordinator/group/append_errors.h"
 #include "server/coordinator/group/group_shard.h"
 
@@ -41,7 +42,8 @@ void GroupShard::prepare_rebalance(GroupMetadata& g, std::string_view reason, No
     g.initial_remaining_ms = std::max<std::int64_t>(g.rebalance_timeout_ms() - delay_ms, 0);
   }
   g.transition_to(GroupState::preparing_rebalance, now.wall_ms);
-  MOLDAU_LOG(group, info, "group {}: preparing to rebalance, old generation {} (__consumer_offsets-{}), reason: {}", g.id, g.generation(), partition_, reason);
+  MOLDAU_LOG(group, info, "group {}: preparing to rebalance, old generation {} (__consumer_offsets-{}), reason: {}", log_text(g.id), g.generation(), partition_,
+             log_text(reason));
   g.join_deadline = now.steady + Millis(delay_ms);
   push_timer(g, TimerKind::join, *g.join_deadline);
   maybe_complete_join(g, now, fx);
@@ -75,23 +77,23 @@ void GroupShard::complete_join(GroupMetadata& g, Now now, Effects& fx) {
   for (const auto& m : g.members())
     if (!m.awaiting_join && !m.instance_id) gone.push_back(m.id);
   for (const auto& id : gone) {
-    MOLDAU_LOG(group, info, "group {}: dynamic member {} did not rejoin in time and is removed", g.id, id);
+    MOLDAU_LOG(group, info, "group {}: dynamic member {} did not rejoin in time and is removed", log_text(g.id), log_text(id));
     g.remove(id);
   }
   if (!g.elect_joined_leader() && g.size() > 0) {
     // Only static members, and none of them back: wait until the session timeouts have removed them.
-    MOLDAU_LOG(group, warn, "group {}: the rebalance can't complete because no member rejoined", g.id);
+    MOLDAU_LOG(group, warn, "group {}: the rebalance can't complete because no member rejoined", log_text(g.id));
     g.join_deadline = now.steady + Millis(std::max(g.rebalance_timeout_ms(), 1));
     push_timer(g, TimerKind::join, *g.join_deadline);
     return;
   }
   g.init_next_generation(now.wall_ms);
   if (g.is(GroupState::empty)) {
-    MOLDAU_LOG(group, info, "group {}: empty now, generation {} (__consumer_offsets-{})", g.id, g.generation(), partition_);
+    MOLDAU_LOG(group, info, "group {}: empty now, generation {} (__consumer_offsets-{})", log_text(g.id), g.generation(), partition_);
     store_group(g, {}, EmptyGroupAppend{}, now, fx);
     return;
   }
-  MOLDAU_LOG(group, info, "group {}: generation {} has {} members (__consumer_offsets-{})", g.id, g.generation(), g.size(), partition_);
+  MOLDAU_LOG(group, info, "group {}: generation {} has {} members (__consumer_offsets-{})", log_text(g.id), g.generation(), g.size(), partition_);
   for (auto& m : g.members()) {
     answer_join(g, m, current_generation(g, m.id), fx);
     m.is_new = false;
@@ -132,7 +134,8 @@ void GroupShard::sync(RequestId request, SyncRequest req, Now now, Effects& fx) 
       for (const auto& m : g.members()) {
         // Members that the leader left out get an empty assignment.
         if (stored.assignments.try_emplace(m.id).second) {
-          MOLDAU_LOG(group, warn, "group {}: no assignment for member {} in generation {}, it gets an empty one", g.id, m.id, g.generation());
+          MOLDAU_LOG(group, warn, "group {}: no assignment for member {} in generation {}, it gets an empty one", log_text(g.id), log_text(m.id),
+                     g.generation());
         }
       }
       const auto assignments = stored.assignments;
@@ -162,7 +165,7 @@ void GroupShard::on_assignment_stored(GroupMetadata& g, AssignmentAppend& stored
   if (!g.is(GroupState::completing_rebalance) || g.generation() != stored.generation) return;
   if (error != ErrorCode::none) {
     const auto mapped = group_metadata_error(error);
-    MOLDAU_LOG(group, warn, "group {}: storing the assignment of generation {} failed: {}", g.id, stored.generation, to_string(error));
+    MOLDAU_LOG(group, warn, "group {}: storing the assignment of generation {} failed: {}", log_text(g.id), stored.generation, to_string(error));
     for (auto& m : g.members()) m.assignment.clear();
     propagate_assignment(g, mapped, now, fx);
     maybe_prepare_rebalance(g, "the assignment could not be stored", now, fx);
@@ -196,7 +199,7 @@ void GroupShard::fire_sync(GroupMetadata& g, Now now, Effects& fx) {
   if (g.pending_sync().empty()) return;
   const std::vector<std::string> late(g.pending_sync().begin(), g.pending_sync().end());
   for (const auto& id : late) {
-    MOLDAU_LOG(group, info, "group {}: member {} did not sync in time and is removed", g.id, id);
+    MOLDAU_LOG(group, info, "group {}: member {} did not sync in time and is removed", log_text(g.id), log_text(id));
     // A static member may wait for its new id to be stored.
     if (auto* member = g.find(id)) answer_join(g, *member, JoinResult::failure("", ErrorCode::unknown_member_id), fx);
     g.remove(id);
@@ -245,8 +248,8 @@ LeaveResult GroupShard::leave(std::string_view group_id, const std::vector<Leavi
       remove_member_and_update(*g, *g->find(leaving.member_id), "member leaves", now, fx);
     }
     if (left.error == ErrorCode::none) {
-      MOLDAU_LOG(group, info, "group {}: member {} left; reason of the client: {}", group_id, leaving.member_id,
-                 leaving.reason.empty() ? "not provided" : leaving.reason);
+      MOLDAU_LOG(group, info, "group {}: member {} left; reason of the client: {}", log_text(group_id), log_text(leaving.member_id),
+                 log_text(leaving.reason.empty() ? "not provided" : leaving.reason));
     }
     result.members.push_back(std::move(left));
   }

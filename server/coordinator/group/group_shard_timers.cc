@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/log.h"
+#include "protocol/base/log_text.h"
 #include "server/coordinator/group/group_shard.h"
 
 namespace moldau::server {
@@ -25,51 +26,73 @@ std::optional<SteadyTime> GroupShard::next_deadline() const {
   return timers_.front().at;
 }
 
-void GroupShard::on_tick(Now now, Effects& fx) {
-  while (!timers_.empty() && timers_.front().at <= now.steady) {
-    std::pop_heap(timers_.begin(), timers_.end());
-    const Timer timer = std::move(timers_.back());
-    timers_.pop_back();
-    auto* g = lookup(timer.group_id);
-    if (g != nullptr && g->uid == timer.group_uid) fire(timer, *g, now, fx);
+void GroupShard::pop_timer() {
+  std::pop_heap(timers_.begin(), timers_.end());
+  timers_.pop_back();
+}
+
+bool GroupShard::is_live(const Timer& timer, Now now) {
+  auto* g = lookup(timer.group_id);
+  if (g == nullptr || g->uid != timer.group_uid) return false;
+  switch (timer.kind) {
+    case TimerKind::pending_member: return g->pending_deadline(timer.member_id) == timer.at;
+    case TimerKind::join: return g->join_deadline == timer.at;
+    case TimerKind::sync: return g->sync_deadline == timer.at;
+    case TimerKind::session: break;
+  }
+  auto* member = g->find(timer.member_id);
+  if (member == nullptr || member->session_timer_at != timer.at) return false;
+  // Who waits in JoinGroup or SyncGroup can't send heartbeats.
+  const bool waits = !member->is_new && (member->awaiting_join || member->awaiting_sync);
+  return member->session_deadline <= now.steady && !waits;
+}
+
+bool GroupShard::due(SteadyTime until, Now now) {
+  while (!timers_.empty() && timers_.front().at <= until) {
+    if (is_live(timers_.front(), now)) return true;
+    const Timer old = timers_.front();
+    pop_timer();
+    if (old.kind != TimerKind::session) continue;
+    auto* g = lookup(old.group_id);
+    auto* member = g != nullptr && g->uid == old.group_uid ? g->find(old.member_id) : nullptr;
+    if (member == nullptr || member->session_timer_at != old.at) continue;
+    // Its session goes on: heard since, or waiting.
+    member->session_timer_at.reset();
+    if (member->session_deadline > now.steady) {
+      member->session_timer_at = member->session_deadline;
+      push_timer(*g, TimerKind::session, member->session_deadline, member->id);
+    } else {
+      schedule_session(*g, *member, member->session_timeout_ms, now);
+    }
+  }
+  return false;
+}
+
+void GroupShard::on_tick(SteadyTime until, Now now, Effects& fx) {
+  while (due(until, now)) {
+    const Timer timer = timers_.front();
+    pop_timer();
+    fire(timer, *lookup(timer.group_id), now, fx);
   }
 }
 
 void GroupShard::fire(const Timer& timer, GroupMetadata& g, Now now, Effects& fx) {
   switch (timer.kind) {
-    case TimerKind::session: fire_session(timer, g, now, fx); return;
+    case TimerKind::session: fire_session(g, *g.find(timer.member_id), now, fx); return;
     case TimerKind::pending_member:
-      if (g.pending_deadline(timer.member_id) == timer.at) {
-        MOLDAU_LOG(group, info, "group {}: pending member {} did not join within its session timeout", g.id, timer.member_id);
-        g.remove(timer.member_id);
-        if (g.is(GroupState::preparing_rebalance)) maybe_complete_join(g, now, fx);
-      }
+      MOLDAU_LOG(group, info, "group {}: pending member {} did not join within its session timeout", log_text(g.id), log_text(timer.member_id));
+      g.remove(timer.member_id);
+      if (g.is(GroupState::preparing_rebalance)) maybe_complete_join(g, now, fx);
       return;
-    case TimerKind::join:
-      if (g.join_deadline == timer.at) fire_join(g, now, fx);
-      return;
-    case TimerKind::sync:
-      if (g.sync_deadline == timer.at) fire_sync(g, now, fx);
-      return;
+    case TimerKind::join: fire_join(g, now, fx); return;
+    case TimerKind::sync: fire_sync(g, now, fx); return;
   }
 }
 
-void GroupShard::fire_session(const Timer& timer, GroupMetadata& g, Now now, Effects& fx) {
-  auto* member = g.find(timer.member_id);
-  if (member == nullptr || member->session_timer_at != timer.at) return;
-  if (member->session_deadline > now.steady) {
-    member->session_timer_at = member->session_deadline;
-    push_timer(g, TimerKind::session, member->session_deadline, member->id);
-    return;
-  }
-  member->session_timer_at.reset();
-  if (!member->is_new && (member->awaiting_join || member->awaiting_sync)) {
-    // Who waits in JoinGroup or SyncGroup can't send heartbeats.
-    schedule_session(g, *member, member->session_timeout_ms, now);
-    return;
-  }
-  MOLDAU_LOG(group, info, "group {}: member {} has failed and is removed", g.id, member->id);
-  remove_member_and_update(g, *member, "a member's session timed out", now, fx);
+void GroupShard::fire_session(GroupMetadata& g, GroupMember& member, Now now, Effects& fx) {
+  member.session_timer_at.reset();
+  MOLDAU_LOG(group, info, "group {}: member {} has failed and is removed", log_text(g.id), log_text(member.id));
+  remove_member_and_update(g, member, "a member's session timed out", now, fx);
 }
 
 }  // namespace moldau::server

@@ -4,6 +4,7 @@
 // minutes. Texts that carry bytes (protocol metadata, assignments) are std::string.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -229,6 +230,14 @@ struct CommittedOffsetSnapshot {
   std::string topic;
   std::int32_t partition = 0;
   std::int64_t offset = 0;
+};
+
+/// All groups as the metrics see them.
+struct GroupsSnapshot {
+  std::array<std::size_t, 5> by_state{};  ///< Groups, in the order of GroupState.
+  std::vector<std::pair<std::string, std::size_t>> members;  ///< Number of members of each group.
+  std::vector<CommittedOffsetSnapshot> offsets;
+  std::size_t queued_appends = 0;
 };
 
 // ---- effects ----

@@ -1,14 +1,16 @@
 #include "server/coordinator/runtime/group_coordinator.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <algorithm>
 #include <cctype>
-#include <mutex>
+#include <span>
 
 #include "config/broker_config.h"
+#include "protocol/base/event.h"
 #include "protocol/base/log.h"
+#include "protocol/base/task_group.h"
+#include "server/coordinator/group/group_shard.h"
 #include "server/coordinator/runtime/group_shard_runner.h"
 #include "server/coordinator/runtime/partition_for.h"
 
@@ -16,8 +18,9 @@ namespace moldau::server {
 
 namespace {
 
-/// Groups of one look for expired offsets under the lock.
-constexpr std::size_t kExpiryBatch = 100;
+/// Groups of one look under the lock, by what walks over all.
+constexpr std::size_t kGroupsBatch = 100;
+constexpr Millis kStopWait{30'000};
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
@@ -29,10 +32,16 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 
 struct GroupCoordinator::Impl {
   explicit Impl(const GroupCoordinatorDeps& d)
-      : env{d.log, d.clock, d.random, d.executor, d.blocking, d.groups, d.offsets.compression_codec, d.offsets.load_buffer_bytes, {}}, expiry(d.executor) {}
+      : env{.log = d.log,
+            .clock = d.clock,
+            .random = d.random,
+            .threads = d.threads,
+            .background = boost::asio::make_strand(d.blocking),
+            .groups = d.groups,
+            .codec = d.offsets.compression_codec,
+            .load_buffer_bytes = d.offsets.load_buffer_bytes} {}
   GroupShardEnv env;
-  std::mutex mutex;  // guards expiry
-  boost::asio::steady_timer expiry;
+  Event stopping;
 };
 
 GroupConfig make_group_config(const config::BrokerConfig& c) {
@@ -61,34 +70,23 @@ void GroupCoordinator::start(std::int32_t partitions) {
   shards_.reserve(static_cast<std::size_t>(partitions));
   for (std::int32_t p = 0; p < partitions; ++p) shards_.push_back(std::make_shared<GroupShardRunner>(p, impl_->env));
   active_.store(true, std::memory_order_release);
-  schedule_expiry();
+  static_cast<void>(impl_->env.tasks.spawn(impl_->env.background, [this] { return expire_periodically(); }, OnCancel::finish, OnException::restart));
 }
 
 Awaitable<void> GroupCoordinator::stop() {
   active_.store(false, std::memory_order_release);
-  cancel_expiry();
+  impl_->stopping.set();
   for (const auto& shard : shards_) shard->stop();
-  co_await impl_->env.in_flight.drained();
+  const bool ended = co_await impl_->env.tasks.join(kStopWait);
+  if (!ended) MOLDAU_LOG(group, warn, "the group coordinator stops while {} of its tasks run", impl_->env.tasks.running());
 }
 
-void GroupCoordinator::cancel_expiry() {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->expiry.cancel();
-}
-
-void GroupCoordinator::schedule_expiry() {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->expiry.expires_after(Millis(deps_.offsets.retention_check_interval_ms));
-  impl_->expiry.async_wait([this](const boost::system::error_code& error) {
-    if (error || !active_.load(std::memory_order_acquire)) return;
-    // Walking all offsets takes longer than an I/O thread may be kept; the token keeps stop() from returning meanwhile.
-    auto token = std::make_shared<InFlight::Token>(impl_->env.in_flight.enter());
-    boost::asio::post(deps_.blocking, [this, token = std::move(token)] {
-      const auto removed = expire_offsets();
-      if (removed > 0) MOLDAU_LOG(group, info, "removed {} expired offsets", removed);
-      if (active_.load(std::memory_order_acquire)) schedule_expiry();
-    });
-  });
+/// Walking all offsets takes longer than an I/O thread may be kept.
+Awaitable<void> GroupCoordinator::expire_periodically() {
+  while (!co_await impl_->stopping.wait_for(Millis(deps_.offsets.retention_check_interval_ms))) {
+    const auto removed = expire_offsets();
+    if (removed > 0) MOLDAU_LOG(group, info, "removed {} expired offsets", removed);
+  }
 }
 
 std::int32_t GroupCoordinator::partition_for(std::string_view group_id) const noexcept {
@@ -113,18 +111,30 @@ void GroupCoordinator::on_resigned(std::int32_t partition, std::optional<LeaderE
   shards_[static_cast<std::size_t>(partition)]->on_resigned(epoch);
 }
 
-void GroupCoordinator::on_partitions_deleted(std::span<const TopicPartition> partitions) {
-  if (partitions.empty()) return;
-  const std::vector<TopicPartitionView> views(partitions.begin(), partitions.end());
+template <class WithBatch>
+void GroupCoordinator::for_all_groups(WithBatch&& with_batch) const {
   for (const auto& shard : shards_) {
-    // A partition that is not led or not loaded keeps its offsets: its leader drops them, or they expire.
-    (void)shard->tell([&](GroupShard& s, Now now, Effects& fx) { s.on_partitions_deleted(views, now, fx); });
+    const auto ids = std::as_const(*shard).read([](const GroupShard& s) { return s.group_ids(); });
+    if (!ids) continue;  // not led, or it loads
+    for (std::span<const std::string> rest(*ids); !rest.empty();) {
+      const auto batch = rest.first(std::min(rest.size(), kGroupsBatch));
+      if (!with_batch(*shard, batch)) break;
+      rest = rest.subspan(batch.size());
+    }
   }
 }
 
-void GroupCoordinator::on_transaction_ended(std::int32_t partition, ProducerId producer, bool committed) {
-  if (partition < 0 || partition >= partition_count()) return;
-  shards_[static_cast<std::size_t>(partition)]->on_transaction_ended(producer, committed);
+void GroupCoordinator::on_partitions_deleted(std::span<const TopicPartition> partitions) {
+  if (partitions.empty()) return;
+  const std::vector<TopicPartitionView> views(partitions.begin(), partitions.end());
+  // A shard that is not led or not loaded keeps its offsets: its leader drops them, or they expire.
+  for_all_groups([&](GroupShardRunner& shard, std::span<const std::string> ids) {
+    return shard
+        .tell([&](GroupShard& s, Now now, Effects& fx) {
+          for (const auto& id : ids) s.on_partitions_deleted(id, views, now, fx);
+        })
+        .has_value();
+  });
 }
 
 // ---- membership ----
@@ -133,8 +143,8 @@ Awaitable<JoinResult> GroupCoordinator::join(JoinRequest request) {
   const auto to = target(request.group_id, EmptyId::refused);
   if (to.error != ErrorCode::none) co_return JoinResult::failure(request.member_id, to.error);
   const std::string member_id = request.member_id;
-  auto answer = co_await to.shard->ask(
-      [&request](GroupShard& s, RequestId id, Now now, Effects& fx) { s.join(id, std::move(request), now, fx); });
+  const auto event = [&request](GroupShard& s, RequestId id, Now now, Effects& fx) { s.join(id, std::move(request), now, fx); };
+  auto answer = co_await to.shard->ask(event);
   if (!answer) co_return JoinResult::failure(member_id, answer.error().code);
   co_return std::get<JoinResult>(std::move(*answer));
 }
@@ -142,8 +152,8 @@ Awaitable<JoinResult> GroupCoordinator::join(JoinRequest request) {
 Awaitable<SyncResult> GroupCoordinator::sync(SyncRequest request) {
   const auto to = target(request.group_id, EmptyId::refused);
   if (to.error != ErrorCode::none) co_return SyncResult::failure(to.error);
-  auto answer = co_await to.shard->ask(
-      [&request](GroupShard& s, RequestId id, Now now, Effects& fx) { s.sync(id, std::move(request), now, fx); });
+  const auto event = [&request](GroupShard& s, RequestId id, Now now, Effects& fx) { s.sync(id, std::move(request), now, fx); };
+  auto answer = co_await to.shard->ask(event);
   if (!answer) {
     // The rebalance under way is lost with the old coordinator: the member begins anew, without looking for a coordinator. Older clients
     // don't know 14 here.
@@ -180,8 +190,8 @@ Awaitable<CommitResult> GroupCoordinator::commit_offsets(CommitRequest request) 
   const auto to = target(request.group_id, EmptyId::allowed);
   ErrorCode refused = to.error;
   if (refused == ErrorCode::none) {
-    auto answer = co_await to.shard->ask(
-        [&request](GroupShard& s, RequestId id, Now now, Effects& fx) { s.commit_offsets(id, std::move(request), now, fx); });
+    const auto event = [&request](GroupShard& s, RequestId id, Now now, Effects& fx) { s.commit_offsets(id, std::move(request), now, fx); };
+    auto answer = co_await to.shard->ask(event);
     if (answer) co_return std::get<CommitResult>(std::move(*answer));
     refused = answer.error().code;
   }
@@ -207,11 +217,12 @@ Awaitable<DeleteOffsetsResult> GroupCoordinator::delete_offsets(std::string grou
   result.group_error = to.error;
   if (to.error != ErrorCode::none) co_return result;
   const std::vector<TopicPartitionView> views(partitions.begin(), partitions.end());
-  auto answer = co_await to.shard->ask([&](GroupShard& s, RequestId id, Now now, Effects& fx) {
+  const auto event = [&](GroupShard& s, RequestId id, Now now, Effects& fx) {
     bool waits = false;
     result = s.delete_offsets(id, group_id, views, now, fx, waits);
     if (!waits) fx.answers.emplace_back(id, DoneResult{});
-  });
+  };
+  auto answer = co_await to.shard->ask(event);
   if (!answer) result.group_error = answer.error().code;
   // A tombstone that could not be written is logged; the offset is gone from memory (Kafka 3.9 cleanupGroupMetadata).
   co_return result;
@@ -257,60 +268,41 @@ Awaitable<ErrorCode> GroupCoordinator::delete_group(std::string group_id) {
   const auto to = target(group_id, EmptyId::allowed);
   if (to.error != ErrorCode::none) co_return to.error;
   ErrorCode result = ErrorCode::none;
-  auto answer = co_await to.shard->ask([&](GroupShard& s, RequestId id, Now now, Effects& fx) {
+  const auto event = [&](GroupShard& s, RequestId id, Now now, Effects& fx) {
     result = s.delete_group(id, group_id, now, fx);
     if (result != ErrorCode::none) fx.answers.emplace_back(id, DoneResult{});
-  });
+  };
+  auto answer = co_await to.shard->ask(event);
   if (!answer) co_return answer.error().code;
   co_return result;
 }
 
 // ---- watching ----
 
-std::vector<CommittedOffsetSnapshot> GroupCoordinator::committed_offsets() const {
-  std::vector<CommittedOffsetSnapshot> all;
-  for (const auto& shard : shards_) {
-    // A shard that is not led or loads has nothing to show.
-    (void)std::as_const(*shard).read([&](const GroupShard& s) { s.snapshot_offsets(all); });
-  }
+GroupsSnapshot GroupCoordinator::snapshot() const {
+  GroupsSnapshot all;
+  for (const auto& shard : shards_) all.queued_appends += shard->queued_appends();
+  for_all_groups([&](const GroupShardRunner& shard, std::span<const std::string> ids) {
+    return shard
+        .read([&](const GroupShard& s) {
+          for (const auto& id : ids) s.snapshot(id, all);
+        })
+        .has_value();
+  });
   return all;
-}
-
-std::vector<std::pair<std::string, std::size_t>> GroupCoordinator::member_counts() const {
-  std::vector<std::pair<std::string, std::size_t>> all;
-  for (const auto& shard : shards_) {
-    (void)std::as_const(*shard).read([&](const GroupShard& s) { s.snapshot_members(all); });  // as above
-  }
-  return all;
-}
-
-GroupCounts GroupCoordinator::counts() const {
-  GroupCounts counts;
-  for (const auto& shard : shards_) {
-    (void)std::as_const(*shard).read([&](const GroupShard& s) {  // as above
-      s.count_states(counts.by_state);
-      counts.offsets += s.offset_count();
-    });
-  }
-  return counts;
 }
 
 std::size_t GroupCoordinator::expire_offsets() {
   std::size_t removed = 0;
-  for (const auto& shard : shards_) {
-    const auto ids = std::as_const(*shard).read([](const GroupShard& s) { return s.group_ids(); });
-    if (!ids) continue;
-    for (std::size_t from = 0; from < ids->size(); from += kExpiryBatch) {
-      const auto to = std::min(from + kExpiryBatch, ids->size());
-      const auto batch = shard->tell([&](GroupShard& s, Now now, Effects& fx) {
-        std::size_t n = 0;
-        for (std::size_t i = from; i < to; ++i) n += s.expire((*ids)[i], now, fx);
-        return n;
-      });
-      if (!batch) break;  // leadership went
-      removed += *batch;
-    }
-  }
+  for_all_groups([&](GroupShardRunner& shard, std::span<const std::string> ids) {
+    const auto batch = shard.tell([&](GroupShard& s, Now now, Effects& fx) {
+      std::size_t n = 0;
+      for (const auto& id : ids) n += s.expire(id, now, fx);
+      return n;
+    });
+    if (batch) removed += *batch;
+    return batch.has_value();
+  });
   return removed;
 }
 

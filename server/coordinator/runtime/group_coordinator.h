@@ -4,7 +4,6 @@
 // and whether this broker coordinates it, and translates the outcome. Knows no request types. All calls are safe from any thread.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -43,8 +42,9 @@ struct GroupCoordinatorDeps {
   CoordinatorLog& log;
   Clock& clock;
   Random& random;
-  Executor executor;  ///< Timers and what they cause.
-  Executor blocking;  ///< Loading.
+  /// The executors on which requests are served, each of one thread: deadlines wait until these have looked at their sockets.
+  std::vector<Executor> threads;
+  Executor blocking;  ///< Loading and expiry, one at a time.
   GroupConfig groups;
   OffsetsTopicConfig offsets;
 };
@@ -54,19 +54,12 @@ struct ListGroupsResult {
   std::vector<GroupOverview> groups;
 };
 
-struct GroupCounts {
-  std::array<std::size_t, 5> by_state{};  ///< In the order of GroupState.
-  std::size_t offsets = 0;
-};
-
 /// Group and offsets keys out of the broker's configuration.
 GroupConfig make_group_config(const config::BrokerConfig& config);
 OffsetsTopicConfig make_offsets_topic_config(const config::BrokerConfig& config);
 
 class GroupCoordinator {
  public:
-  static constexpr std::string_view kTopic = "__consumer_offsets";
-
   explicit GroupCoordinator(GroupCoordinatorDeps deps);
   GroupCoordinator(const GroupCoordinator&) = delete;
   GroupCoordinator& operator=(const GroupCoordinator&) = delete;
@@ -87,8 +80,6 @@ class GroupCoordinator {
   /// No epoch: the replica was deleted.
   void on_resigned(std::int32_t partition, std::optional<LeaderEpoch> epoch);
   void on_partitions_deleted(std::span<const TopicPartition> partitions);
-  /// A transaction marker was written to a partition of `__consumer_offsets`.
-  void on_transaction_ended(std::int32_t partition, ProducerId producer, bool committed);
 
   // ---- membership ----
   /// May take minutes. Errors: see interbroker.md §13.
@@ -115,11 +106,8 @@ class GroupCoordinator {
   Awaitable<ErrorCode> delete_group(std::string group_id);
 
   // ---- watching ----
-  /// All committed offsets of the groups coordinated here.
-  [[nodiscard]] std::vector<CommittedOffsetSnapshot> committed_offsets() const;
-  /// Number of members of each group coordinated here.
-  [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> member_counts() const;
-  [[nodiscard]] GroupCounts counts() const;
+  /// The groups coordinated here; what comes and goes meanwhile may be missing. Takes as long as there are groups: not for an I/O thread.
+  [[nodiscard]] GroupsSnapshot snapshot() const;
   /// Drops what outlived its retention, in all groups; done by a timer in a broker. Returns the number of offsets.
   std::size_t expire_offsets();
   /// Runs the timers that are due; done by themselves in a broker, by hand with a simulated clock.
@@ -132,8 +120,11 @@ class GroupCoordinator {
     GroupShardRunner* shard = nullptr;
   };
   [[nodiscard]] Target target(std::string_view group_id, EmptyId empty) const;
-  void schedule_expiry();
-  void cancel_expiry();
+  Awaitable<void> expire_periodically();
+  /// Calls `with_batch(GroupShardRunner&, std::span<const std::string> group_ids)` for all groups, some at a time, so that no lock is held for long; what it returns
+  /// is false when the shard's leadership went.
+  template <class WithBatch>
+  void for_all_groups(WithBatch&& with_batch) const;
 
   struct Impl;
   const GroupCoordinatorDeps deps_;

@@ -23,24 +23,24 @@ class GroupMetrics {
  public:
   /// `high_watermark` of a partition that is here; nothing: its lag is not shown.
   using HighWatermark = std::function<std::optional<std::int64_t>(TopicPartitionView)>;
-  GroupMetrics(const GroupCoordinator& groups, Clock& clock, HighWatermark high_watermark);
+  GroupMetrics(const GroupCoordinator& coordinator, Clock& clock, HighWatermark high_watermark);
   GroupMetrics(const GroupMetrics&) = delete;
   GroupMetrics& operator=(const GroupMetrics&) = delete;
 
  private:
-  /// Sorted by group, topic and partition.
-  using Offsets = std::vector<CommittedOffsetSnapshot>;
-  std::shared_ptr<const Offsets> offsets();
+  using Snapshot = std::shared_ptr<const GroupsSnapshot>;
+  /// Its offsets are sorted by group, topic and partition.
+  Snapshot groups();
   void emit_offsets(const config::Emit& emit);
   void emit_lags(const config::Emit& emit);
   /// One value a group and topic.
   void emit_sums(const config::Emit& emit, bool lag);
 
-  const GroupCoordinator& groups_;
+  const GroupCoordinator& coordinator_;
   Clock& clock_;
   HighWatermark high_watermark_;
   std::mutex mutex_;  // guards the two below
-  std::shared_ptr<const Offsets> offsets_;
+  Snapshot snapshot_;
   SteadyTime taken_{};
   std::vector<config::MetricFamilyBase::Registration> registrations_;  // last: unregistered first
 };

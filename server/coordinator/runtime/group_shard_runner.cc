@@ -1,32 +1,37 @@
 #include "server/coordinator/runtime/group_shard_runner.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
 #include "protocol/base/log.h"
+#include "protocol/base/task_group.h"
 #include "server/coordinator/group/append_batch.h"
-#include "server/coordinator/group/group_loader.h"
+#include "server/coordinator/runtime/hearing.h"
 
 namespace moldau::server {
 
 namespace {
 /// Appends that one drain does before it lets others run on its thread.
 constexpr int kDrainBurst = 32;
+/// An I/O thread that does not come round for so long holds up the deadlines of others no longer.
+constexpr Millis kHearingLimit{10'000};
 }  // namespace
 
 GroupShardRunner::GroupShardRunner(std::int32_t partition, GroupShardEnv& env)
-    : partition_(partition), env_(env), shard_(partition, env.groups, env.random), timer_(env.executor) {}
+    : partition_(partition),
+      env_(env),
+      executor_(env.threads[static_cast<std::size_t>(partition) % env.threads.size()]),
+      shard_(partition, env.groups, env.random),
+      timer_(executor_) {}
 
 GroupShardRunner::~GroupShardRunner() = default;
 
 ErrorCode GroupShardRunner::admission_locked() const noexcept {
   switch (state_) {
     case State::active: return ErrorCode::none;
-    case State::loading: return ErrorCode::coordinator_load_in_progress;
+    case State::loading: return load_answer_;
     case State::not_owned: return ErrorCode::not_coordinator;
   }
   return ErrorCode::not_coordinator;
@@ -35,6 +40,11 @@ ErrorCode GroupShardRunner::admission_locked() const noexcept {
 ErrorCode GroupShardRunner::admission() const {
   const std::lock_guard lock(mutex_);
   return admission_locked();
+}
+
+std::size_t GroupShardRunner::queued_appends() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
 }
 
 Now GroupShardRunner::now() const {
@@ -59,7 +69,34 @@ void GroupShardRunner::take_locked(Effects& fx, Outcome& out) {
   arm_timer_locked();
 }
 
+void GroupShardRunner::deliver(Outcome& out, const Executor& executor) {
+  for (auto& [waiting, answer] : out.answers) waiting->set(std::move(answer));
+  out.answers.clear();
+  // Runs here at once, up to the first wait, when this is the executor's thread.
+  if (!out.drain || env_.tasks.spawn(executor, drain(shared_from_this()))) return;
+  // The broker stops: nothing is appended any more.
+  Outcome refused;
+  {
+    const std::lock_guard lock(mutex_);
+    fail_queue_locked(refused);
+    draining_ = false;
+  }
+  for (auto& [waiting, answer] : refused.answers) waiting->set(std::move(answer));
+}
+
+void GroupShardRunner::fail_queue_locked(Outcome& out) {
+  auto queued = std::move(queue_);
+  queue_.clear();
+  Effects fx;
+  for (const auto& action : queued) shard_.on_appended(action.id, ErrorCode::not_leader_or_follower, -1, now(), fx);
+  fx.appends.clear();
+  take_locked(fx, out);
+}
+
+// ---- time ----
+
 void GroupShardRunner::arm_timer_locked() {
+  if (firing_) return;
   const auto next = shard_.next_deadline();
   if (!next || (armed_for_ && *armed_for_ <= *next)) return;
   armed_for_ = next;
@@ -67,31 +104,58 @@ void GroupShardRunner::arm_timer_locked() {
   timer_.expires_after(std::max(*next - env_.clock.steady(), SteadyTime::duration::zero()));
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     if (error) return;
-    if (const auto self = weak.lock()) self->tick();
+    if (const auto self = weak.lock()) self->on_timer();
   });
 }
 
-void GroupShardRunner::tick() {
-  Outcome out;
+void GroupShardRunner::on_timer() {
   {
     const std::lock_guard lock(mutex_);
     armed_for_.reset();
-    Effects fx;
-    shard_.on_tick(now(), fx);
-    take_locked(fx, out);
+    if (firing_) return;
+    if (!shard_.anything_due(now())) {
+      // Heartbeats came: only the entry was old.
+      arm_timer_locked();
+      return;
+    }
+    firing_ = true;
   }
-  deliver(out, env_.executor);
+  if (!env_.tasks.spawn(executor_, hear_and_fire(shared_from_this()))) rearm();
 }
 
-void GroupShardRunner::deliver(Outcome& out, const Executor& executor) {
-  for (auto& [waiting, answer] : out.answers) waiting->set(std::move(answer));
-  out.answers.clear();
-  // Runs here at once, up to the first wait, when this is the executor's thread.
-  if (out.drain) {
-    boost::asio::co_spawn(
-        executor, [self = shared_from_this(), token = env_.in_flight.enter()]() -> Awaitable<void> { co_await self->drain(); }, boost::asio::detached);
+Awaitable<void> GroupShardRunner::hear_and_fire(std::shared_ptr<GroupShardRunner> self) {
+  try {
+    const auto until = self->env_.clock.steady();
+    const bool heard = co_await hear_what_arrived(self->env_.threads, kHearingLimit);
+    if (!heard)
+      MOLDAU_LOG(group, warn, "an I/O thread is held up for {} ms; deadlines of __consumer_offsets-{} fire without it", kHearingLimit.count(), self->partition_);
+    self->fire(until);
+  } catch (const std::exception& e) {
+    MOLDAU_LOG(group, err, "timers of __consumer_offsets-{} failed: {}", self->partition_, e.what());
   }
+  self->rearm();
 }
+
+void GroupShardRunner::fire(SteadyTime until) {
+  Outcome out;
+  {
+    const std::lock_guard lock(mutex_);
+    Effects fx;
+    shard_.on_tick(until, now(), fx);
+    take_locked(fx, out);
+  }
+  deliver(out, executor_);
+}
+
+void GroupShardRunner::rearm() {
+  const std::lock_guard lock(mutex_);
+  firing_ = false;
+  arm_timer_locked();
+}
+
+void GroupShardRunner::tick() { fire(env_.clock.steady()); }
+
+// ---- appending ----
 
 std::optional<AppendAction> GroupShardRunner::next_append() {
   const std::lock_guard lock(mutex_);
@@ -104,46 +168,49 @@ std::optional<AppendAction> GroupShardRunner::next_append() {
   return next;
 }
 
-Awaitable<void> GroupShardRunner::drain() {
+Awaitable<void> GroupShardRunner::drain(std::shared_ptr<GroupShardRunner> self) {
   const auto executor = co_await boost::asio::this_coro::executor;
   for (int done = 1;; ++done) {
     if (done % kDrainBurst == 0) co_await boost::asio::post(boost::asio::use_awaitable);
-    auto action = next_append();
+    const auto action = self->next_append();
     if (!action) co_return;
-    CoordinatorLog::Appended appended;
     try {
-      const auto batch = build_append_batch(*action, env_.codec);
-      if (batch) {
-        appended = co_await env_.log.append(partition_, batch->bytes(), action->all_replicas);
-      } else {
-        appended.error = batch.error().code;
-      }
+      const auto appended = co_await self->append(*action);
+      const bool waits = appended.error == ErrorCode::none && appended.waits;
+      if (waits && self->env_.tasks.spawn(executor, wait_committed(self, action->id, appended))) continue;
+      // A broker that stops waits for no replicas.
+      self->on_appended(action->id, waits ? ErrorCode::not_leader_or_follower : appended.error, appended.base_offset);
     } catch (const std::exception& e) {
-      MOLDAU_LOG(group, err, "appending to __consumer_offsets-{} failed: {}", partition_, e.what());
-      appended.error = ErrorCode::unknown_server_error;
-    }
-    if (appended.error == ErrorCode::none && appended.waits) {
-      boost::asio::co_spawn(
-          executor,
-          [self = shared_from_this(), id = action->id, waits = std::move(appended), token = env_.in_flight.enter()]() mutable -> Awaitable<void> {
-            co_await self->wait_committed(id, std::move(waits));
-          },
-          boost::asio::detached);
-    } else {
-      on_appended(action->id, appended.error, appended.base_offset);
+      MOLDAU_LOG(group, err, "the outcome of an append to __consumer_offsets-{} is lost: {}", self->partition_, e.what());
     }
   }
 }
 
-Awaitable<void> GroupShardRunner::wait_committed(AppendId id, CoordinatorLog::Appended appended) {
+Awaitable<CoordinatorLog::Appended> GroupShardRunner::append(const AppendAction& action) {
+  CoordinatorLog::Appended appended;
+  try {
+    const auto batch = build_append_batch(action, env_.codec);
+    if (batch) {
+      appended = co_await env_.log.append(partition_, batch->bytes(), action.all_replicas);
+    } else {
+      appended.error = batch.error().code;
+    }
+  } catch (const std::exception& e) {
+    MOLDAU_LOG(group, err, "appending to __consumer_offsets-{} failed: {}", partition_, e.what());
+    appended.error = ErrorCode::unknown_server_error;
+  }
+  co_return appended;
+}
+
+Awaitable<void> GroupShardRunner::wait_committed(std::shared_ptr<GroupShardRunner> self, AppendId id, CoordinatorLog::Appended appended) {
   const Offset base_offset = appended.base_offset;
   ErrorCode error = ErrorCode::unknown_server_error;
   try {
-    error = co_await env_.log.wait_committed(std::move(appended));
+    error = co_await self->env_.log.wait_committed(std::move(appended));
   } catch (const std::exception& e) {
-    MOLDAU_LOG(group, err, "waiting for the replicas of __consumer_offsets-{} failed: {}", partition_, e.what());
+    MOLDAU_LOG(group, err, "waiting for the replicas of __consumer_offsets-{} failed: {}", self->partition_, e.what());
   }
-  on_appended(id, error, base_offset);
+  self->on_appended(id, error, base_offset);
 }
 
 void GroupShardRunner::on_appended(AppendId id, ErrorCode error, Offset base_offset) {
@@ -154,129 +221,7 @@ void GroupShardRunner::on_appended(AppendId id, ErrorCode error, Offset base_off
     shard_.on_appended(id, error, base_offset.value(), now(), fx);
     take_locked(fx, out);
   }
-  deliver(out, env_.executor);
-}
-
-// ---- leadership ----
-
-void GroupShardRunner::on_elected(LeaderEpoch epoch) {
-  std::uint64_t id = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (epoch_ && epoch < *epoch_) {
-      MOLDAU_LOG(group, info, "not loading __consumer_offsets-{} in epoch {}: epoch {} is known", partition_, epoch.value(), epoch_->value());
-      return;
-    }
-    epoch_ = epoch;
-    if (state_ != State::not_owned) return;  // led before, and led on
-    state_ = State::loading;
-    id = ++load_id_;
-  }
-  boost::asio::post(env_.blocking, [self = shared_from_this(), id, epoch, token = std::make_shared<InFlight::Token>(env_.in_flight.enter())] { self->load(id, epoch); });
-}
-
-void GroupShardRunner::load(std::uint64_t load_id, LeaderEpoch epoch) {
-  const auto started = env_.clock.steady();
-  GroupLoader loader(partition_);
-  const auto current = [&] {
-    const std::lock_guard lock(mutex_);
-    return state_ == State::loading && load_id_ == load_id;
-  };
-  std::optional<Error> failed;
-  std::vector<std::byte> buffer;
-  std::optional<Offset> at;
-  while (current()) {
-    const auto range = env_.log.range(partition_);
-    if (!range) {
-      failed = range.error();
-      break;
-    }
-    if (!at || *at < range->start) at = range->start;
-    if (*at >= range->end) break;
-    if (const auto read = env_.log.read(partition_, *at, env_.load_buffer_bytes, buffer); !read) {
-      if (read.error().code == ErrorCode::offset_out_of_range) continue;  // the log start moved
-      failed = read.error();
-      break;
-    }
-    const auto next = loader.feed(buffer);
-    if (!next || *next <= *at) {
-      MOLDAU_LOG(group, err, "loading __consumer_offsets-{} ends at offset {}: no whole batch there", partition_, at->value());
-      break;
-    }
-    at = *next;
-  }
-  auto loaded = loader.finish();
-  Outcome out;
-  {
-    const std::lock_guard lock(mutex_);
-    if (state_ != State::loading || load_id_ != load_id) return;
-    if (failed) {
-      // What would be served from half a log is wrong: clients look for another coordinator and come back.
-      MOLDAU_LOG(group, err, "loading __consumer_offsets-{} failed: {} {}", partition_, to_string(failed->code), failed->message);
-      state_ = State::not_owned;
-      ended_while_loading_.clear();
-      return;
-    }
-    Effects fx;
-    shard_.install(std::move(loaded), now(), fx);
-    for (const auto& [producer, committed] : ended_while_loading_) shard_.end_transaction(producer, committed);
-    ended_while_loading_.clear();
-    state_ = State::active;
-    take_locked(fx, out);
-    const auto took = std::chrono::duration_cast<Millis>(env_.clock.steady() - started).count();
-    logger(LogCategory::group)
-        .log(loader.records() > 0 ? spdlog::level::info : spdlog::level::debug, "loaded __consumer_offsets-{} in epoch {}: {} groups, {} offsets from {} records in {} ms",
-             partition_, epoch.value(), shard_.group_count(), shard_.offset_count(), loader.records(), took);
-  }
-  deliver(out, env_.executor);
-}
-
-void GroupShardRunner::fail_queue_locked(Outcome& out) {
-  auto queued = std::move(queue_);
-  queue_.clear();
-  Effects fx;
-  for (const auto& action : queued) shard_.on_appended(action.id, ErrorCode::not_leader_or_follower, -1, now(), fx);
-  fx.appends.clear();
-  take_locked(fx, out);
-}
-
-void GroupShardRunner::on_resigned(std::optional<LeaderEpoch> epoch) {
-  Outcome out;
-  {
-    const std::lock_guard lock(mutex_);
-    if (epoch) {
-      if (epoch_ && *epoch < *epoch_) return;
-      epoch_ = *epoch;
-    }
-    if (state_ == State::not_owned) return;
-    state_ = State::not_owned;
-    ++load_id_;
-    ended_while_loading_.clear();
-    logger(LogCategory::group)
-        .log(shard_.group_count() > 0 ? spdlog::level::info : spdlog::level::debug, "unloading __consumer_offsets-{}: {} groups, {} offsets", partition_,
-             shard_.group_count(), shard_.offset_count());
-    Effects fx;
-    shard_.unload(fx);
-    take_locked(fx, out);
-    fail_queue_locked(out);
-  }
-  deliver(out, env_.executor);
-}
-
-void GroupShardRunner::on_transaction_ended(ProducerId producer, bool committed) {
-  const std::lock_guard lock(mutex_);
-  if (state_ == State::loading) {
-    ended_while_loading_.emplace_back(producer, committed);
-  } else if (state_ == State::active) {
-    shard_.end_transaction(producer, committed);
-  }
-}
-
-void GroupShardRunner::stop() {
-  on_resigned(std::nullopt);
-  const std::lock_guard lock(mutex_);
-  timer_.cancel();
-  armed_for_.reset();
+  deliver(out, executor_);
 }
 
 }  // namespace moldau::server

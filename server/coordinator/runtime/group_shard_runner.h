@@ -5,9 +5,11 @@
 // 1. Appends go to the log one after the other in the order in which the state machine asked for them; waiting for replication overlaps.
 // 2. An answer that depends on an append is given after that append is committed.
 // 3. Events reach the state machine only while the partition is led and loaded; the others are refused with 16, 14 or 15.
+// 4. A partition that is led is loaded, or a load is under way: one that fails is tried again until it succeeds or leadership goes.
+// 5. A deadline fires after the requests that came before it were heard (hearing.h): best effort, an I/O thread that is held up for long is not waited for.
+// 6. DIFFERS: at most kMaxQueuedAppends wait in `queue_` (metric group_append_queue) when a request is taken: more are refused with COORDINATOR_NOT_AVAILABLE, which
+//    clients try again; Apache Kafka has no bound. What deadlines and answers decide is taken in any case; it is bounded by the groups.
 #pragma once
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
 #include <deque>
@@ -21,28 +23,38 @@
 
 #include "protocol/base/async.h"
 #include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/base/one_shot.h"
+#include "protocol/base/task_group.h"
+#include "protocol/base/timer.h"
 #include "server/coordinator/group/group_shard.h"
 #include "server/coordinator/runtime/coordinator_log.h"
-#include "server/coordinator/runtime/in_flight.h"
-#include "server/coordinator/runtime/one_shot.h"
+
+namespace moldau {
+class Event;
+}
 
 namespace moldau::server {
+
+class GroupLoader;
 
 /// What all shards share. Outlives them.
 struct GroupShardEnv {
   CoordinatorLog& log;
   Clock& clock;
   Random& random;
-  Executor executor;   ///< Where timers and what they cause run.
-  Executor blocking;   ///< Where loading runs.
+  std::vector<Executor> threads;  ///< The I/O threads; a shard's timer and what it causes run on one of them.
+  Executor background;            ///< Loading: blocking work, one thing at a time.
   GroupConfig groups;
   std::uint8_t codec = 0;  ///< offsets.topic.compression.codec
   std::int32_t load_buffer_bytes = 5'242'880;
-  InFlight in_flight;
+  TaskGroup tasks{"group coordinator", LogCategory::group};  ///< Appends, waits for replicas, deadlines, loading, expiry.
 };
 
 class GroupShardRunner : public std::enable_shared_from_this<GroupShardRunner> {
  public:
+  static constexpr std::size_t kMaxQueuedAppends = 16'384;
+
   GroupShardRunner(std::int32_t partition, GroupShardEnv& env);
   GroupShardRunner(const GroupShardRunner&) = delete;
   GroupShardRunner& operator=(const GroupShardRunner&) = delete;
@@ -50,7 +62,8 @@ class GroupShardRunner : public std::enable_shared_from_this<GroupShardRunner> {
 
   /// NONE when events are taken, else COORDINATOR_LOAD_IN_PROGRESS or NOT_COORDINATOR.
   [[nodiscard]] ErrorCode admission() const;
-  [[nodiscard]] bool is_loading() const { return admission() == ErrorCode::coordinator_load_in_progress; }
+
+  [[nodiscard]] std::size_t queued_appends() const;
 
   /// Runs `event(GroupShard&, RequestId, Now, Effects&)`, which asks for exactly one answer to the request, and waits for it.
   template <class Event>
@@ -66,8 +79,7 @@ class GroupShardRunner : public std::enable_shared_from_this<GroupShardRunner> {
   void on_elected(LeaderEpoch epoch);
   /// `epoch` none: the replica is deleted here.
   void on_resigned(std::optional<LeaderEpoch> epoch);
-  void on_transaction_ended(ProducerId producer, bool committed);
-  /// Runs what is due; done by the timer in a broker.
+  /// Runs what is due at once; for a clock that is moved by hand. In a broker the timer does it, after a hearing.
   void tick();
   /// Gives up leadership for good; waiting requests are answered with NOT_COORDINATOR.
   void stop();
@@ -87,30 +99,56 @@ class GroupShardRunner : public std::enable_shared_from_this<GroupShardRunner> {
   [[nodiscard]] ErrorCode admission_locked() const noexcept;
   [[nodiscard]] Now now() const;
   void take_locked(Effects& fx, Outcome& out);
-  void arm_timer_locked();
   void deliver(Outcome& out, const Executor& executor);
   void fail_queue_locked(Outcome& out);
+
+  // time
+  void arm_timer_locked();
+  void on_timer();
+  static Awaitable<void> hear_and_fire(std::shared_ptr<GroupShardRunner> self);
+  /// Fires what was due at `until`.
+  void fire(SteadyTime until);
+  /// The timer's work is done, or given up: from here on it may be armed again.
+  void rearm();
+
+  // appending. A coroutine holds its shard: it may outlive its leadership.
   /// The next append in line; nothing: the line is empty, and the drain is to end.
   std::optional<AppendAction> next_append();
-  Awaitable<void> drain();
-  Awaitable<void> wait_committed(AppendId id, CoordinatorLog::Appended appended);
+  static Awaitable<void> drain(std::shared_ptr<GroupShardRunner> self);
+  Awaitable<CoordinatorLog::Appended> append(const AppendAction& action);
+  static Awaitable<void> wait_committed(std::shared_ptr<GroupShardRunner> self, AppendId id, CoordinatorLog::Appended appended);
   void on_appended(AppendId id, ErrorCode error, Offset base_offset);
-  void load(std::uint64_t load_id, LeaderEpoch epoch);
+
+  // loading (group_shard_load.cc)
+  struct Load {
+    std::uint64_t id = 0;
+    LeaderEpoch epoch;
+    std::shared_ptr<Event> ended;  ///< Leadership went.
+  };
+  static Awaitable<void> load(std::shared_ptr<GroupShardRunner> self, Load load);
+  Awaitable<Status> read_log(const Load& load, GroupLoader& loader);
+  Awaitable<Status> try_load(const Load& load);
+  [[nodiscard]] bool is_current(const Load& load) const;
+  void refuse_while_loading(const Load& load, ErrorCode answer);
+  void install(const Load& load, GroupLoader& loader, SteadyTime started);
 
   const std::int32_t partition_;
   GroupShardEnv& env_;
+  const Executor executor_;  ///< One of the I/O threads.
   mutable std::mutex mutex_;
   GroupShard shard_;
   State state_ = State::not_owned;
   std::optional<LeaderEpoch> epoch_;
   std::uint64_t load_id_ = 0;  // an older load's outcome is dropped
+  std::shared_ptr<Event> load_ended_;
+  ErrorCode load_answer_ = ErrorCode::coordinator_load_in_progress;  // what requests get until it is done
   std::unordered_map<RequestId, Waiting> waiting_;
   RequestId next_request_ = 1;
   std::deque<AppendAction> queue_;
   bool draining_ = false;
-  std::vector<std::pair<ProducerId, bool>> ended_while_loading_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   std::optional<SteadyTime> armed_for_;
+  bool firing_ = false;  // the timer went off, and its work is under way
 };
 
 // ---- templates ----
@@ -130,6 +168,7 @@ template <class Event>
 ErrorCode GroupShardRunner::begin(Event& event, const Waiting& waiting, Outcome& out) {
   const std::lock_guard lock(mutex_);
   if (const auto refused = admission_locked(); refused != ErrorCode::none) return refused;
+  if (queue_.size() >= kMaxQueuedAppends) return ErrorCode::coordinator_not_available;
   const RequestId request = next_request_++;
   waiting_.emplace(request, waiting);
   Effects fx;
@@ -157,7 +196,7 @@ auto GroupShardRunner::tell(Event&& event) -> Result<decltype(event(std::declval
     }
   };
   auto result = run();
-  deliver(out, env_.executor);
+  deliver(out, executor_);
   return result;
 }
 

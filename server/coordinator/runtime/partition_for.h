@@ -9,9 +9,11 @@ namespace moldau::server {
 /// Java's String.hashCode of UTF-8 text: h = 31*h + c over its UTF-16 code units, in wrapping int32.
 std::int32_t java_string_hash(std::string_view utf8) noexcept;
 
-/// (hash & 0x7fffffff) % partitions. Kafka 3.9 Utils.abs clears the sign bit. REQUIRES: partitions > 0.
+/// |hash| % partitions; of the smallest hash, which has no positive counterpart, 0 (Kafka 3.9 Utils.abs, not Utils.toPositive). REQUIRES: partitions > 0.
 inline std::int32_t coordinator_partition_for(std::string_view id, std::int32_t partitions) noexcept {
-  return (java_string_hash(id) & 0x7fffffff) % partitions;
+  const auto hash = java_string_hash(id);
+  if (hash == INT32_MIN) return 0;
+  return (hash < 0 ? -hash : hash) % partitions;
 }
 
 }  // namespace moldau::server

@@ -1,6 +1,7 @@
 #include "server/coordinator/runtime/replica_coordinator_log.h"
 
 #include "replication/partition/replica_manager.h"
+#include "storage/io/read_slice.h"
 #include "storage/log/log.h"
 
 namespace moldau::server {
@@ -58,14 +59,9 @@ Status ReplicaCoordinatorLog::read(std::int32_t partition, Offset from, std::int
   const auto found = log->read(from, max_bytes, storage::FetchIsolation::log_end, true);
   if (!found) return found.error();
   into.resize(found->slice.size);
-  std::size_t done = 0;
-  while (done < into.size()) {
-    const auto n = found->slice.file->read_at(found->slice.position + done, MutableBytes(into).subspan(done));
-    if (!n) return n.error();
-    if (*n == 0) break;
-    done += *n;
-  }
-  into.resize(done);
+  const auto got = storage::read_slice(found->slice, into);
+  if (!got) return got.error();
+  into.resize(*got);
   return {};
 }
 

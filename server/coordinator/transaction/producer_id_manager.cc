@@ -19,7 +19,7 @@ std::optional<ProducerId> ProducerIdManager::take() {
 
 Awaitable<Result<ProducerId>> ProducerIdManager::generate() {
   if (const auto id = take()) co_return *id;
-  const auto turn = co_await refill_.enter();
+  const auto turn = co_await refill_.lock();
   // Whoever was before us in the line may have brought a block.
   if (const auto id = take()) co_return *id;
   for (int i = 0; i < kTries; ++i) {

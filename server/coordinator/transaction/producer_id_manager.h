@@ -10,9 +10,9 @@
 #include <optional>
 
 #include "protocol/base/async.h"
+#include "protocol/base/async_mutex.h"
 #include "protocol/base/error.h"
 #include "protocol/base/ids.h"
-#include "replication/delayed/serial_queue.h"
 
 namespace moldau::server {
 
@@ -41,7 +41,7 @@ class ProducerIdManager {
   std::mutex mutex_;  // guards next_ and end_
   std::int64_t next_ = 0;
   std::int64_t end_ = 0;
-  replication::SerialQueue refill_;
+  AsyncMutex refill_;
 };
 
 }  // namespace moldau::server

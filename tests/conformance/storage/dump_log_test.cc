@@ -71,7 +71,7 @@ class Sample {
     REQUIRE(run(cut->truncate_to(Offset(400))));
     records -= 600;
     auto tail = make_batch({.records = 5, .timestamp = now, .value_size = 100, .producer_id = 9, .epoch = 0, .sequence = 400, .base_offset = 400, .leader_epoch = 3});
-    REQUIRE(run(cut->append_as_follower(tail)));
+    REQUIRE(run(cut->append_as_follower(tail, LeaderEpoch(3))));
     records += 5;
     manager_->drain_jobs();
   }

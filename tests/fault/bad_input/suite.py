@@ -277,6 +277,85 @@ def arrays(run):
         say(run, 'bytes after a whole request', word(w.ask(wire.metadata(['canary']) + b'\0\0\0\0')))
 
 
+def creation(name, partitions=-1, factor=-1, assignments=(), validate_only=True):
+    body = struct.pack('>i', 1) + wire.string(name) + struct.pack('>ihi', partitions, factor, len(assignments))
+    body += b''.join(struct.pack(f'>ii{len(ids)}i', partition, len(ids), *ids) for partition, ids in assignments)
+    return wire.header(wire.CREATE_TOPICS, 4) + body + struct.pack('>ii?', 0, 10000, validate_only)
+
+
+def expansion(name, count, assignments=None, validate_only=True):
+    body = struct.pack('>i', 1) + wire.string(name) + struct.pack('>ii', count, -1 if assignments is None else len(assignments))
+    body += b''.join(struct.pack(f'>i{len(ids)}i', len(ids), *ids) for ids in assignments or ())
+    return wire.header(wire.CREATE_PARTITIONS, 1) + body + struct.pack('>i?', 10000, validate_only)
+
+
+def outcome(answer):
+    """Error and message of the one topic in an answer to CreateTopics v4 or CreatePartitions v1."""
+    if isinstance(answer, str):
+        return answer, None
+    at = 4 + 4 + 4
+    at += 2 + struct.unpack_from('>h', answer, at)[0]
+    code, size = struct.unpack_from('>hh', answer, at)
+    return f'error {code}', answer[at + 4:at + 4 + max(0, size)].decode()
+
+
+LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
+
+
+@scenario(seconds=120)
+def topics(run):
+    with Wire(run.broker) as w:
+        broker = struct.unpack_from('>i', w.ask(wire.metadata(['canary'])), 8)[0]
+
+    def asked(request, timeout=20):
+        with Wire(run.broker, timeout=timeout) as w:
+            return outcome(w.ask(request))
+
+    def told(label, request):
+        code, message = asked(request)
+        say(run, label, f'{code} {message}' if message else code)
+
+    for partitions in (0, -2, LOWEST):
+        told(f'{partitions} partitions', creation('t', partitions, 1))
+    for factor in (0, -2, -32768, 2, 32767):
+        told(f'replication factor {factor}', creation('t', 1, factor))
+    told('all numbers at their lowest', creation('t', LOWEST, -32768))
+    told('1000 partitions with 32767 replicas', creation('t', 1000, 32767))
+    for label, assignments in (('one broker twice', [(0, [7, 7])]), ('a negative broker', [(0, [-1])]), ('the lowest broker', [(0, [LOWEST])]), ('the highest broker', [(0, [HIGHEST])]),
+                               ('no broker', [(0, [])]), ('partition 1 alone', [(1, [7])]), ('partition -1', [(-1, [7])]), ('the highest partition', [(HIGHEST, [7])]),
+                               ('one partition twice', [(0, [7]), (0, [8])]), ('uneven', [(0, [7]), (1, [7, 8])])):
+        told(f'assigned: {label}', creation('t', assignments=assignments))
+    told('assigned, and counted', creation('t', 1, 1, [(0, [7])]))
+
+    told('a topic to grow', creation('grow', 1, 1, validate_only=False))
+    for count in (0, -2, 1):
+        told(f'to {count} partitions', expansion('grow', count))
+    for label, assignments in (('an unknown broker', [[HIGHEST]]), ('a negative broker', [[-1]]), ('no broker', [[]]), ('nothing', []), ('too many', [[broker], [broker]]),
+                               ('two brokers', [[broker, broker + 1]])):
+        told(f'to 2 partitions, assigned: {label}', expansion('grow', 2, assignments))
+    say(run, 'to 2 partitions, assigned: one broker twice', asked(expansion('grow', 2, [[broker, broker]]))[0])
+    told('still as it was', expansion('grow', 2, validate_only=False))
+
+    # Apache Kafka would be gone.
+    if run.broker.kind != 'moldau':
+        return
+    before = resident_mib(run.broker.pid)
+    told_so = asked(expansion('grow', LOWEST))
+    run.check(told_so == ('error 37', f'Topic currently has 2 partitions, which is higher than the requested {LOWEST}.'), f'to {LOWEST} partitions: {told_so}')
+    for label, request in (('2e9 partitions', creation('t', 2_000_000_000, 1)), ('2e9 partitions in earnest', creation('t', 2_000_000_000, 1, validate_only=False)),
+                           ('to 2e9 partitions', expansion('grow', 2_000_000_000)), ('to 2e9 partitions in earnest', expansion('grow', 2_000_000_000, validate_only=False)),
+                           ('1e6 assigned partitions', creation('t', assignments=[(n, [broker]) for n in range(1_000_000)])),
+                           ('a partition with 1e6 replicas', creation('t', assignments=[(0, [broker] * 1_000_000)])),
+                           ('a new partition with 1e6 replicas', expansion('grow', 3, [range(1_000_000)]))):
+        code, message = asked(request)
+        run.check(code == 'error 37' and message.startswith('Excessively large'), f'{label}: {code} {message!r:.100}')
+    for label, request in (('90000 times one broker', creation('t', assignments=[(0, [broker] * 90_000)])), ('90000 unknown brokers', expansion('grow', 3, [range(HIGHEST - 90_000, HIGHEST)]))):
+        code, message = asked(request)
+        run.check(code == 'error 39', f'{label}: {code} {message!r:.100}')
+    peak = resident_mib(run.broker.pid)
+    run.check(peak - before < 300, f'memory went from {before:.0f} to {peak:.0f} MiB')
+
+
 @scenario()
 def slow_and_pipelined(run):
     with Wire(run.broker) as w:

@@ -1,7 +1,9 @@
 """kill -9, SIGTERM and damaged files under an idempotent producer: what was acknowledged is there once, in order."""
 import json
+import os
 import random
 import shutil
+import struct
 import time
 
 from moldau_test import install, process
@@ -117,6 +119,65 @@ def sigterm_under_load(run):
         load.verify()
     load.finish()
     load.verify(whole=True)
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def tiny_batches(base, count):
+    """Bytes of `count` batches of one empty record each."""
+    body = struct.pack('>hiqqqhii', 0, 0, 1_700_000_000_000, 1_700_000_000_000, -1, -1, -1, 1) + bytes([12, 0, 0, 0, 1, 0, 0])
+    tail = struct.pack('>iibI', len(body) + 9, 0, 2, crc32c(body)) + body
+    return b''.join(struct.pack('>q', base + n) + tail for n in range(count))
+
+
+@suite.scenario(seconds=200, only='moldau')
+def sigterm_in_recovery(run):
+    """A start that has much to recover hears SIGTERM at once (`docker stop`), leaves the rest to the next start, and nothing is lost."""
+    broker = start(run, num_partitions=50, log_segment_bytes=1 << 30)
+    load = Load(run, broker, 'many')
+    load.more(500)
+    load.finish()
+    broker.kill()
+    count = 80000
+    segments = {f'{n * count:020d}.log': tiny_batches(n * count, count) for n in range(5)}
+    filled = [part for part in broker.log_dir.glob('many-*') if part.name not in ('many-0', 'many-1')]
+    run.same(len(filled), 48, 'partitions to fill')
+    # One copy under many names: seconds of recovery, and little disk.
+    for name, data in segments.items():
+        (run.dir / name).write_bytes(data)
+        for part in filled:
+            (part / name).unlink(missing_ok=True)
+            os.link(run.dir / name, part / name)
+    for signal, code in ((15, 143), (2, 130)):
+        seen = broker.log.stat().st_size
+        broker.launch()
+        process.wait_until(lambda: b', with recovery' in broker.log.read_bytes()[seen:] or not broker.alive(), 20, 'the recovery begins', every=0.01)
+        asked = time.monotonic()
+        broker.process.signal(signal)
+        run.same(broker.process.wait(30), code, f'exit code after signal {signal}')
+        took = time.monotonic() - asked
+        said = broker.log.read_bytes()[seen:].decode(errors='replace')
+        run.check('Loading ends early' in said, f'the recovery was over before the signal came, or went on: {broker.log_tail(8)}')
+        run.check(took < 5, f'the stop took {took:.1f} s')
+        run.check(not (broker.log_dir / '.kafka_cleanshutdown').exists(), 'a marker over logs that were not recovered')
+    seen = broker.log.stat().st_size
+    broker.start(60)
+    said = broker.log.read_bytes()[seen:].decode(errors='replace')
+    run.check(', with recovery' in said, 'the next start does not recover')
+    run.check('is not good from byte' not in said, 'something was cut')
+    for part in filled:
+        sizes = {f.name: f.stat().st_size for f in part.glob('*.log')}
+        run.same(sizes, {name: len(data) for name, data in segments.items()}, f'segments of {part.name}')
+    load.verify(whole=True)
+    run.same(broker.stop(60), 0, 'exit code of the stop')
+    run.check((broker.log_dir / '.kafka_cleanshutdown').exists(), 'no clean-shutdown marker')
 
 
 @suite.scenario(seconds=200)

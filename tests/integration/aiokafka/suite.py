@@ -10,11 +10,5 @@ def prepare():
     return install.python('aiokafka', ['aiokafka==0.12.0', 'cramjam'])
 
 
-def program(name):
-    def scenario(run):
-        run.transcript(run.command([run.prepared, suite.folder / 'program.py', name]))
-    suite.scenario(name=name, seconds=60)(scenario)
-
-
-for one in ('produce-consume', 'codecs', 'batch', 'commit', 'seek', 'idempotent', 'two-members', 'admin'):
-    program(one)
+suite.programs('produce-consume', 'codecs', 'batch', 'commit', 'seek', 'idempotent', 'two-members', 'admin',
+               words=lambda run: [run.prepared, suite.folder / 'program.py'])

@@ -1,24 +1,14 @@
-// The scenarios of suite.py; `program NAME` prints its canonical answer.
+// The scenarios of suite.py; tests/support/go/program.go is built with it.
 package main
 
 import (
 	"context"
 	"fmt"
-	"os"
 	"sort"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
-
-var broker = os.Getenv("BOOTSTRAP")
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
 
 func config(pairs ...any) *kafka.ConfigMap {
 	c := kafka.ConfigMap{"bootstrap.servers": broker}
@@ -172,5 +162,5 @@ func admin() {
 }
 
 func main() {
-	map[string]func(){"delivery-reports": deliveryReports, "auto-created": autoCreated, "rebalance": rebalance, "admin": admin}[os.Args[1]]()
+	runScenario(map[string]func(){"delivery-reports": deliveryReports, "auto-created": autoCreated, "rebalance": rebalance, "admin": admin})
 }

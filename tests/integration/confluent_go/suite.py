@@ -10,11 +10,4 @@ def prepare():
     return install.go('confluent-go', suite.folder, cgo=True)
 
 
-def program(name):
-    def scenario(run):
-        run.transcript(run.command([run.prepared, name]))
-    suite.scenario(name=name, seconds=60)(scenario)
-
-
-for one in ('delivery-reports', 'auto-created', 'rebalance', 'admin'):
-    program(one)
+suite.programs('delivery-reports', 'auto-created', 'rebalance', 'admin')

@@ -171,6 +171,15 @@ def cooperative():
     members[1].close()
 
 
+def first_error(c):
+    end = time.time() + 15
+    while time.time() < end:
+        m = c.poll(0.2)
+        if m is not None and m.error():
+            return m.error().name()
+    return None
+
+
 def errors():
     write('cf-errors', 1)
     reports = []
@@ -184,18 +193,10 @@ def errors():
     say(sorted(reports))
     c = consumer('cf-errors-g', auto_offset_reset='error')
     c.assign([TopicPartition('cf-errors', 0, 1000)])
-    end, name = time.time() + 15, None
-    while name is None and time.time() < end:
-        m = c.poll(0.2)
-        name = m.error().name() if m is not None and m.error() else None
-    say(name)
+    say(first_error(c))
     c.close()
     c = consumer('cf-errors-g2', 'cf-no-such-topic-here', allow_auto_create_topics=False)
-    end, name = time.time() + 15, None
-    while name is None and time.time() < end:
-        m = c.poll(0.2)
-        name = m.error().name() if m is not None and m.error() else None
-    say(name)
+    say(first_error(c))
     c.close()
 
 

@@ -10,11 +10,5 @@ def prepare():
     return install.python('confluent-kafka', ['confluent-kafka==2.11.1'])
 
 
-def program(name):
-    def scenario(run):
-        run.transcript(run.command([run.prepared, suite.folder / 'program.py', name]))
-    suite.scenario(name=name, seconds=60)(scenario)
-
-
-for one in ('delivery-reports', 'codecs', 'commit', 'idempotent', 'seek-and-offsets', 'cooperative', 'errors', 'admin-topics', 'admin-configs', 'admin-groups'):
-    program(one)
+suite.programs('delivery-reports', 'codecs', 'commit', 'idempotent', 'seek-and-offsets', 'cooperative', 'errors', 'admin-topics', 'admin-configs', 'admin-groups',
+               words=lambda run: [run.prepared, suite.folder / 'program.py'])

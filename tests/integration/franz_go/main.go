@@ -1,11 +1,9 @@
-// The scenarios of suite.py; `program NAME` prints its canonical answer.
+// The scenarios of suite.py; tests/support/go/program.go is built with it.
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sort"
 	"strings"
 	"time"
@@ -14,22 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
-
-var broker = os.Getenv("BOOTSTRAP")
-var ctx, _ = context.WithTimeout(context.Background(), 50*time.Second)
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-func check(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
 
 func name(err error) string {
 	var known *kerr.Error
@@ -185,7 +167,11 @@ func admin() {
 	fmt.Println(name(altered[0].Err))
 	meta := must(a.Metadata(ctx, "franz-a"))
 	fmt.Println(len(meta.Brokers), meta.Controller, len(meta.Cluster), len(meta.Topics["franz-a"].Partitions), meta.Topics["franz-a"].Partitions[0].LeaderEpoch)
-	leaders := must(a.OffsetForLeaderEpoch(ctx, func() kadm.OffsetForLeaderEpochRequest { var r kadm.OffsetForLeaderEpochRequest; r.Add("franz-a", 0, 0); return r }()))
+	leaders := must(a.OffsetForLeaderEpoch(ctx, func() kadm.OffsetForLeaderEpochRequest {
+		var r kadm.OffsetForLeaderEpochRequest
+		r.Add("franz-a", 0, 0)
+		return r
+	}()))
 	for _, partitions := range leaders {
 		for _, p := range partitions {
 			fmt.Println("epoch end", p.LeaderEpoch, p.EndOffset, name(p.Err))
@@ -218,5 +204,5 @@ func positions() {
 }
 
 func main() {
-	map[string]func(){"produce-consume": produceConsume, "codecs": codecs, "group": group, "idempotent": idempotent, "admin": admin, "positions": positions}[os.Args[1]]()
+	runScenario(map[string]func(){"produce-consume": produceConsume, "codecs": codecs, "group": group, "idempotent": idempotent, "admin": admin, "positions": positions})
 }

@@ -10,11 +10,4 @@ def prepare():
     return install.go('franz-go', suite.folder)
 
 
-def program(name):
-    def scenario(run):
-        run.transcript(run.command([run.prepared, name]))
-    suite.scenario(name=name, seconds=60)(scenario)
-
-
-for one in ('produce-consume', 'codecs', 'group', 'idempotent', 'admin', 'positions'):
-    program(one)
+suite.programs('produce-consume', 'codecs', 'group', 'idempotent', 'admin', 'positions')

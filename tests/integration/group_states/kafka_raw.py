@@ -78,10 +78,12 @@ class Client:
     def close(self):
         self.sock.close()
 
-    def call(self, key, version, body):
+    def call(self, key, version, body, flexible=False):
         with self.lock:
             self.correlation += 1
             head = Out().i16(key).i16(version).i32(self.correlation).s(self.client_id)
+            if flexible:
+                head.i8(0)  # no tagged fields
             frame = bytes(head.b) + bytes(body.b)
             self.sock.sendall(struct.pack(">i", len(frame)) + frame)
             size = struct.unpack(">i", self.read(4))[0]
@@ -153,6 +155,21 @@ class Client:
         b.array([0], lambda o, _: o.s(topic).array([0], lambda o2, _2: o2.i32(partition).i64(offset).s(metadata)))
         r = self.call(8, 2, b)
         return r.array(lambda i: (i.s(), i.array(lambda j: (j.i32(), j.i16()))))
+
+    def commit_v0(self, group, topic, partition, offset, metadata):
+        b = Out().s(group).array([0], lambda o, _: o.s(topic).array([0], lambda o2, _2: o2.i32(partition).i64(offset).s(metadata)))
+        return sorted_topics(self.call(8, 0, b))
+
+    def commit_v1(self, group, topic, partition, offset, timestamp, metadata, generation=-1, member=""):
+        b = Out().s(group).i32(generation).s(member)
+        b.array([0], lambda o, _: o.s(topic).array([0], lambda o2, _2: o2.i32(partition).i64(offset).i64(timestamp).s(metadata)))
+        return sorted_topics(self.call(8, 1, b))
+
+    def fetch_old(self, group, topics, version):
+        """Versions 0 to 1: no place for an error but the partitions."""
+        b = Out().s(group).array(topics, lambda o, t: o.s(t[0]).array(t[1], lambda o2, p: o2.i32(p)))
+        out = self.call(9, version, b).array(lambda i: (i.s(), i.array(lambda j: (j.i32(), j.i64(), j.s(), j.i16()))))
+        return sorted((t, sorted(p)) for t, p in out)
 
     def fetch(self, group, topics):
         """topics: None, or (topic, partitions)"""
@@ -251,7 +268,8 @@ def java_hash(text):
 
 
 def partition_for(group, n):
-    return (java_hash(group) & 0x7fffffff) % n
+    h = java_hash(group)
+    return (0 if h == 1 << 31 else min(h, (1 << 32) - h)) % n
 
 
 class Later(threading.Thread):

@@ -1,33 +1,15 @@
-// The scenarios of suite.py; `program NAME` prints its canonical answer.
+// The scenarios of suite.py; tests/support/go/program.go is built with it.
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 )
-
-var broker = os.Getenv("BOOTSTRAP")
-var ctx, _ = context.WithTimeout(context.Background(), 50*time.Second)
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-func check(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
 
 func name(err error) string {
 	var known kafka.Error
@@ -155,5 +137,5 @@ func conn() {
 }
 
 func main() {
-	map[string]func(){"produce-consume": produceConsume, "codecs": codecs, "group": group, "admin": admin, "conn": conn}[os.Args[1]]()
+	runScenario(map[string]func(){"produce-consume": produceConsume, "codecs": codecs, "group": group, "admin": admin, "conn": conn})
 }

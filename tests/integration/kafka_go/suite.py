@@ -10,11 +10,4 @@ def prepare():
     return install.go('kafka-go', suite.folder)
 
 
-def program(name):
-    def scenario(run):
-        run.transcript(run.command([run.prepared, name]))
-    suite.scenario(name=name, seconds=60)(scenario)
-
-
-for one in ('produce-consume', 'codecs', 'group', 'admin', 'conn'):
-    program(one)
+suite.programs('produce-consume', 'codecs', 'group', 'admin', 'conn')

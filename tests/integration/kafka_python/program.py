@@ -35,6 +35,8 @@ def producer(**options):
 
 def consumer(*topics, **options):
     options.setdefault('auto_offset_reset', 'earliest')
+    # kafka-python 3 forgets a subscription that meets its bootstrap Metadata, until the metadata is too old: 300 s by default.
+    options.setdefault('metadata_max_age_ms', 5000)
     return KafkaConsumer(*topics, bootstrap_servers=BOOTSTRAP, **options)
 
 

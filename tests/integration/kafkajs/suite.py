@@ -10,12 +10,7 @@ def prepare():
     return install.node('kafkajs', ['kafkajs@2.2.4'])
 
 
-def program(name, seconds=60):
-    def scenario(run):
-        run.transcript(run.command(['node', suite.folder / 'program.js', name], NODE_PATH=run.prepared, KAFKAJS_NO_PARTITIONER_WARNING=1))
-    suite.scenario(seconds=seconds, name=name)(scenario)
-
-
-for name in ('basic', 'each-batch', 'gzip', 'seek-pause', 'keys', 'timestamps', 'idempotent', 'acks', 'too-large', 'two-consumers',
-             'admin-topics', 'admin-configs', 'admin-offsets', 'admin-groups', 'resume'):
-    program(name)
+suite.programs('basic', 'each-batch', 'gzip', 'seek-pause', 'keys', 'timestamps', 'idempotent', 'acks', 'too-large', 'two-consumers',
+               'admin-topics', 'admin-configs', 'admin-offsets', 'admin-groups', 'resume',
+               words=lambda run: ['node', suite.folder / 'program.js'],
+               env=lambda run: {'NODE_PATH': run.prepared, 'KAFKAJS_NO_PARTITIONER_WARNING': 1})

@@ -27,6 +27,7 @@ def _table():
 
 
 TABLE = list(_table())
+NOT_CONTROLLER = 41
 
 
 def varint(n):
@@ -106,10 +107,18 @@ class Connection:
 def create(c, topic, **config):
     body = struct.pack('>i', 1) + string(topic) + struct.pack('>ihi', 2, 1, 0) + struct.pack('>i', len(config))
     body += b''.join(string(key.replace('_', '.')) + string(value) for key, value in config.items()) + struct.pack('>i?', 5000, False)
-    assert c.call(19, 4, body).get('iih') is not None
-    deadline = time.time() + 10
-    while list_offsets(c, topic, [(0, -1), (1, -1)])[1][1] != 0 and time.time() < deadline:
+    deadline = time.time() + 30
+    while (error := created(c.call(19, 4, body))) == NOT_CONTROLLER and time.time() < deadline:
         time.sleep(0.05)
+    assert error == 0, f'{topic}: CreateTopics answered {error}'
+    while any(answer[1] != 0 for answer in list_offsets(c, topic, [(0, -1), (1, -1)])):
+        assert time.time() < deadline, f'{topic}: no leader yet'
+        time.sleep(0.05)
+
+
+def created(r):
+    r.get('ii'), r.string()
+    return r.get('h')
 
 
 def produce(c, topic, partition, records, version=8, acks=-1):
@@ -129,6 +138,24 @@ def produce(c, topic, partition, records, version=8, acks=-1):
         out['record_errors'] = [(r.get('i'), r.string()) for _ in range(r.get('i'))]
         out['message'] = r.string()
     return out
+
+
+def produce_many(c, topics, version=8):
+    """`topics`: (name, [(partition, records or None)])."""
+    body = struct.pack('>hhii', -1, -1, 3000, len(topics))
+    for name, partitions in topics:
+        body += string(name) + struct.pack('>i', len(partitions))
+        for partition, records in partitions:
+            body += struct.pack('>i', partition) + (struct.pack('>i', -1) if records is None else struct.pack('>i', len(records)) + records)
+    r = c.call(0, version, body)
+    out = []
+    for _ in range(r.get('i')):
+        name = r.string()
+        for _ in range(r.get('i')):
+            out.append((name, *r.get('ihq')))
+            r.get('qq')
+            out[-1] += (len([(r.get('i'), r.string()) for _ in range(r.get('i'))]), r.string())
+    return sorted(out)
 
 
 def fetch(c, partitions, version=11, wait=0, min_bytes=1, max_bytes=1 << 20, committed=False, session=(0, -1), forget=(), replica=-1):
@@ -218,6 +245,37 @@ def delete_records(c, topic, before):
     r = c.call(21, 1, struct.pack('>i', 1) + string(topic) + struct.pack('>iiqi', 1, 0, before, 2000))
     r.get('ii'), r.string(), r.get('i')
     return r.get('iqh')
+
+
+def metadata(c, topic):
+    """Partition -> (error, leader, leader epoch, replicas, ISR, offline)."""
+    r = c.call(3, 8, struct.pack('>i', 1) + string(topic) + b'\0\0\0')
+    r.get('i')
+    for _ in range(r.get('i')):
+        r.get('i'), r.string(), r.get('i'), r.string()
+    r.string(), r.get('ii'), r.get('h'), r.string(), r.get('b')
+    out = {}
+    for _ in range(r.get('i')):
+        error, partition, leader, epoch = r.get('hiii')
+        out[partition] = (error, leader, epoch, *[[r.get('i') for _ in range(r.get('i'))] for _ in range(3)])
+    return out
+
+
+def log_dirs(c):
+    r = c.call(35, 1, struct.pack('>i', -1))
+    r.get('i')
+    out = []
+    for _ in range(r.get('i')):
+        error, path = r.get('h'), r.string()
+        replicas = []
+        for _ in range(r.get('i')):
+            name = r.string()
+            for _ in range(r.get('i')):
+                partition = r.get('i')
+                r.get('qqb')
+                replicas.append(f'{name}-{partition}')
+        out.append((path.rsplit('/', 1)[-1], error, sorted(replicas)))
+    return sorted(out)
 
 
 def say(what, answer):
@@ -367,6 +425,239 @@ def trace_offsets(c):
     say('latest v0', list_offsets(c, 'o', [(0, -1)], 0))
     say('end of epoch', epoch_end(c, 'o', -1, 0))
     say('fetch below the start', fetch(c, [('o', 0, 0, 1000)]))
+
+
+def trace_repeats(c):
+    """A request that names a partition more than once: what comes later takes the place of what came before."""
+    create(c, 'r')
+    one, two = batch([b'one']), batch([b'two', b'three'])
+    torn = bytearray(two)
+    torn[-1] ^= 1
+    say('once', produce_many(c, [('r', [(0, one)])]))
+    say('twice', produce_many(c, [('r', [(0, one), (0, two)])]))
+    say('the topic twice', produce_many(c, [('r', [(0, two)]), ('r', [(0, one)])]))
+    say('and another partition', produce_many(c, [('r', [(0, two)]), ('r', [(1, one), (0, one)])]))
+    say('torn, then good', produce_many(c, [('r', [(0, bytes(torn)), (0, one)])]))
+    say('good, then torn', produce_many(c, [('r', [(0, one), (0, bytes(torn))])]))
+    say('unknown, twice', produce_many(c, [('nope', [(0, one), (0, one)])]))
+    say('ends', list_offsets(c, 'r', [(0, -1), (1, -1)]))
+
+
+def trace_two_dirs(c):
+    create(c, 'd')
+    for partition in (0, 1):
+        say(f'partition {partition}', produce(c, 'd', partition, batch([b'x'])))
+    say('directories', [(error, len(replicas)) for _, error, replicas in log_dirs(c)])
+
+
+def trace_lost_dir(c):
+    """One of the two directories fails with the next checkpoint."""
+    end = time.time() + 60
+    lost = []
+    while not lost and time.time() < end:
+        for partition in (0, 1):
+            produce(c, 'd', partition, batch([b'x']))
+        time.sleep(0.3)
+        lost = [p for p, state in metadata(c, 'd').items() if state[1] < 0]
+    if len(lost) != 1:
+        print('no partition was lost')
+        return
+    kept = 1 - lost[0]
+    say('kept', metadata(c, 'd')[kept])
+    say('lost', metadata(c, 'd')[lost[0]])
+    for version in (3, 8):
+        say(f'produce v{version}, lost', {**produce(c, 'd', lost[0], batch([b'x']), version), 'partition': 'lost'})
+    say('produce, kept', produce(c, 'd', kept, batch([b'x']))['error'])
+    for version in (4, 11):
+        say(f'fetch v{version}, lost', [one[2:] for one in fetch(c, [('d', lost[0], 0, 1000)], version)['partitions']])
+    say('fetch, kept', [one[2] for one in fetch(c, [('d', kept, 0, 1000)])['partitions']])
+    for timestamp in (-1, -2, 5):
+        say(f'list offsets {timestamp}, lost', [one[1:] for one in list_offsets(c, 'd', [(lost[0], timestamp)])])
+    say('list offsets v0, lost', [one[1:] for one in list_offsets(c, 'd', [(lost[0], -1)], 0)])
+    say('directories', [(error, len(replicas)) for _, error, replicas in sorted(log_dirs(c), key=lambda d: d[1])])
+    create(c, 'after')
+    say('a new topic', produce(c, 'after', 0, batch([b'x']))['error'])
+    say('directories', [(error, len(replicas)) for _, error, replicas in sorted(log_dirs(c), key=lambda d: d[1])])
+
+
+def array(items, form='>i'):
+    return struct.pack(form, len(items)) + b''.join(items)
+
+
+def by_topic(topics, partition):
+    """`topics`: (name, [partition]); `partition(n)`: its bytes."""
+    return array([string(name) + array([partition(n) for n in those]) for name, those in topics])
+
+
+def answered(r, partition):
+    """What `by_topic` asked, in the order of names: an answer comes in the order of Scala's maps."""
+    return sorted((r.string(), sorted(partition() for _ in range(r.get('i')))) for _ in range(r.get('i')))
+
+
+def attempt(what, call):
+    try:
+        say(what, call())
+    except (EOFError, ConnectionError):
+        say(what, 'closed')
+
+
+def trace_odd_reads(c):
+    """Values that no client sends: special times, isolation levels, limits."""
+    create(c, 'odd')
+    produce(c, 'odd', 0, batch([b'x', b'y']))
+
+    def times(version, topic, timestamp, many=1, isolation=0, replica=-1):
+        body = struct.pack('>i', replica) + (struct.pack('>b', isolation) if version >= 2 else b'')
+        body += by_topic([(topic, [0])], lambda n: struct.pack('>iq', n, timestamp) + (struct.pack('>i', many) if version == 0 else b''))
+        r = c.call(2, version, body)
+        if version >= 2:
+            r.get('i')
+        if version == 0:
+            return answered(r, lambda: (*r.get('ih'), [r.get('q') for _ in range(r.get('i'))]))
+        return answered(r, lambda: r.get('ihqq'))
+
+    for topic in ('odd', 'nope'):
+        for timestamp in (-1, -2, -3, -4, -7, -1 << 63):
+            say(f'list offsets v0 {topic} {timestamp}', times(0, topic, timestamp))
+    for topic, timestamp, many in (('odd', -1, 0), ('odd', -1, -1), ('odd', -2, -1 << 31), ('odd', 5, -1), ('nope', -1, -1)):
+        say(f'list offsets v0 {topic} {timestamp}, {many} of them', times(0, topic, timestamp, many))
+    for isolation in (2, -1):
+        for version in (2, 3):
+            for topic, timestamp, replica in (('odd', -1, -1), ('nope', -1, -1), ('odd', -9, -1), ('odd', -1, -2), ('odd', -1, 7)):
+                say(f'list offsets v{version} {topic} {timestamp} by {replica}, isolation {isolation}', times(version, topic, timestamp, 1, isolation, replica))
+
+    def read(version, topic, isolation=0, limit=1000, session=(0, -1), partition=0):
+        body = struct.pack('>iiiib', -1, 0, 0, 1 << 20, isolation)
+        body += struct.pack('>ii', *session) if version >= 7 else b''
+        epoch = struct.pack('>i', -1) if version >= 9 else b''
+        start = struct.pack('>q', -1) if version >= 5 else b''
+        body += by_topic([(topic, [partition])], lambda n: struct.pack('>i', n) + epoch + struct.pack('>q', 0) + start + struct.pack('>i', limit))
+        body += array([]) if version >= 7 else b''
+        r = c.call(1, version, body)
+        r.get('i')
+        top = r.get('hi') if version >= 7 else ()
+
+        def one():
+            out = r.get('ihqq') + ((r.get('q'),) if version >= 5 else ())
+            many = r.get('i')
+            records = r.bytes()
+            return (*out, many, records if records is None else len(records))
+        return (top[:1], 'session' if top and top[1] else 'no session', answered(r, one))
+
+    for isolation in (2, -1):
+        for version in (4, 5, 9):
+            for topic in ('odd', 'nope'):
+                say(f'fetch v{version} {topic}, isolation {isolation}', read(version, topic, isolation))
+        say(f'fetch v9 o, isolation {isolation}, new session', read(9, 'odd', isolation, session=(0, 0)))
+        say(f'fetch v9 o, isolation {isolation}, no such session', read(9, 'odd', isolation, session=(5, 5)))
+    for version in (4, 9):
+        for topic, partition in (('odd', 0), ('odd', 1), ('odd', 9), ('nope', 0)):
+            for limit in (-1, -1 << 31):
+                say(f'fetch v{version} {topic}-{partition}, {limit} bytes', read(version, topic, limit=limit, partition=partition))
+
+
+def trace_odd_writes(c):
+    """Batches whose head cannot be one, alone and beside a good one; transactional ids with odd timeouts; share groups."""
+    create(c, 'w')
+    good = batch([b'x'])
+
+    def magic(n):
+        return good[:16] + struct.pack('>b', n) + good[17:]
+    heads = [('magic 3', magic(3)), ('magic -1', magic(-1)), ('size 13', good[:8] + struct.pack('>i', 13) + good[12:]), ('16 bytes', good[:16]), ('11 bytes', good[:11])]
+    for what, records in heads:
+        for topic, partition in (('w', 0), ('w', 9), ('nope', 0)):
+            for version in (3, 8):
+                attempt(f'produce v{version} {topic}-{partition}, {what}', lambda: produce(c, topic, partition, records, version)['error'])
+        attempt(f'a good one, then {what}', lambda: produce_many(c, [('w', [(1, good), (0, records)])]))
+    say('what is there', list_offsets(c, 'w', [(0, -1), (1, -1)]))
+
+    def init(version, name, timeout):
+        r = c.call(22, version, string(name) + struct.pack('>i', timeout))
+        return r.get('ihqh')
+    for timeout in (0, -1, -1 << 31, 900001, (1 << 31) - 1):
+        say(f'transactional id, {timeout} ms', init(0, 'tx', timeout))
+    say('empty transactional id, 0 ms', init(1, '', 0))
+
+    def producers(topic):
+        r = Reader(c.call(61, 0, b'\0' + b'\2' + bytes([len(topic) + 1]) + topic.encode() + b'\2' + struct.pack('>i', 0) + b'\0\0').data[5:])
+        r.at += 1 + 1 + len(topic) + 1
+        partition, error = r.get('ih')
+        size = r.data[r.at] - 1
+        return partition, error, r.data[r.at + 1:r.at + 1 + size].decode() if size >= 0 else None
+    for topic in ('', '.', '..', 'bad name', 'nope', 'w'):
+        say(f'producers of {topic!r}', producers(topic))
+    say('share coordinator v6', c.call(10, 6, b'\0' + b'\2' + b'\2' + b'\2g' + b'\0').data.hex())
+
+
+def trace_odd_lists(c):
+    """Topics without partitions, and partitions named more than once."""
+    create(c, 'l')
+    create(c, 'm')
+    deadline = time.time() + 60
+    while c.call(10, 0, string('g')).get('h') != 0 and time.time() < deadline:
+        time.sleep(0.1)
+
+    def commit(version, topics):
+        body = string('g')
+        if version >= 1:
+            body += struct.pack('>i', -1) + string('')
+        if version >= 2:
+            body += struct.pack('>q', -1)
+        when = struct.pack('>q', -1) if version == 1 else b''
+        r = c.call(8, version, body + by_topic(topics, lambda n: struct.pack('>iq', n, 3) + when + string('')))
+        if version >= 3:
+            r.get('i')
+        return answered(r, lambda: r.get('ih'))
+
+    def offsets(version, topics):
+        r = c.call(9, version, string('g') + by_topic(topics, lambda n: struct.pack('>i', n)))
+        return answered(r, lambda: (r.get('iq'), r.string(), r.get('h')))
+
+    def delete_offsets(topics):
+        r = c.call(47, 0, string('g') + by_topic(topics, lambda n: struct.pack('>i', n)))
+        return r.get('hi')[0], answered(r, lambda: r.get('ih'))
+
+    def delete(topics):
+        r = c.call(21, 1, by_topic(topics, lambda n: struct.pack('>iq', n, 0)) + struct.pack('>i', 3000))
+        r.get('i')
+        return answered(r, lambda: r.get('iqh'))
+    while commit(2, [('l', [0])])[0][1][0][1] != 0 and time.time() < deadline:
+        time.sleep(0.1)
+    lists = ([], [('l', [])], [('nope', [])], [('l', [0, 0])], [('l', [0]), ('l', [0])], [('l', [0]), ('m', [1]), ('l', [1])], [('l', [0, 9, 9])],
+             [('nope', [0, 0])], [('l', []), ('m', [0])], [('nope', []), ('l', [0])])
+    for topics in lists:
+        for version in (0, 1, 2, 3):
+            say(f'commit v{version} {topics}', commit(version, topics))
+        for version in (0, 1, 2):
+            say(f'offsets v{version} {topics}', offsets(version, topics))
+        say(f'delete records {topics}', delete(topics))
+        say(f'delete offsets {topics}', delete_offsets(topics))
+        commit(2, [('l', [0])])
+
+
+def trace_odd_configs(c):
+    create(c, 'c')
+
+    def describe(kind, name):
+        r = c.call(32, 0, array([struct.pack('>b', kind) + string(name) + struct.pack('>i', -1)]))
+        r.get('i'), r.get('i'), r.get('h'), r.string(), r.get('b'), r.string()
+        entries = [(r.string(), r.string(), r.get('b'), r.get('b'), r.get('b')) for _ in range(r.get('i'))]
+        return sorted({entry[3] for entry in entries})
+    say('is_default of a topic, v0', describe(2, 'c'))
+
+    def alter(kind, name, entries):
+        body = array([struct.pack('>b', kind) + string(name) + array([string(key) + struct.pack('>b', op) + (struct.pack('>h', -1) if value is None else string(value))
+                                                                     for key, op, value in entries])])
+        r = c.call(44, 0, body + b'\1')
+        r.get('i'), r.get('i')
+        return r.get('h'), r.string()
+    odd = ([('foo', 4, '1'), ('foo', 0, '2')], [('foo', 4, None)], [('foo', 0, None), ('x', 4, '1')], [('foo', 0, '1')], [])
+    for entries in odd:
+        for kind, name in ((2, 'c'), (2, ''), (2, 'nope'), (4, '99'), (16, 'm'), (0, 'a'), (3, 'a')):
+            if (name, entries) != ('c', []):
+                say(f'alter {kind} {name!r} {entries}', alter(kind, name, entries))
+    for kind, name in ((2, ''), (4, '99'), (16, 'm'), (0, 'a'), (3, 'a')):
+        say(f'alter {kind} {name!r}, unknown operation', alter(kind, name, [('foo', 4, '1')]))
 
 
 globals()['trace_' + sys.argv[2]](Connection())

@@ -1,10 +1,9 @@
-// The scenarios of suite.py; `program NAME` prints its canonical answer.
+// The scenarios of suite.py; tests/support/go/program.go is built with it.
 package main
 
 import (
 	"context"
 	"fmt"
-	"os"
 	"sort"
 	"strings"
 	"sync"
@@ -12,21 +11,6 @@ import (
 
 	"github.com/IBM/sarama"
 )
-
-var broker = os.Getenv("BOOTSTRAP")
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-func check(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
 
 func name(err error) string {
 	if err == nil {
@@ -270,5 +254,5 @@ func admin() {
 }
 
 func main() {
-	map[string]func(){"produce-consume": produceConsume, "versions": versions, "codecs": codecs, "idempotent": idempotent, "group": group, "admin": admin}[os.Args[1]]()
+	runScenario(map[string]func(){"produce-consume": produceConsume, "versions": versions, "codecs": codecs, "idempotent": idempotent, "group": group, "admin": admin})
 }

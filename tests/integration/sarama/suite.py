@@ -10,11 +10,4 @@ def prepare():
     return install.go('sarama', suite.folder)
 
 
-def program(name):
-    def scenario(run):
-        run.transcript(run.command([run.prepared, name]))
-    suite.scenario(name=name, seconds=60)(scenario)
-
-
-for one in ('produce-consume', 'versions', 'codecs', 'idempotent', 'group', 'admin'):
-    program(one)
+suite.programs('produce-consume', 'versions', 'codecs', 'idempotent', 'group', 'admin')

@@ -89,7 +89,10 @@ void ControllerWorld::broker_up(BrokerId id, const std::string& rack) {
                            .inter_broker_listener = "PLAINTEXT",
                            .delete_topic_enable = true,
                            .unclean_allowed = [this](std::string_view) { return unclean_; },
-                           .register_again = [this, id, rack] { return register_broker_node(id, rack); }};
+                           .register_again = [this, id, rack]() -> Awaitable<Status> {
+                             co_await register_broker_node(id, rack);
+                             co_return Status{};
+                           }};
   broker.controller = KafkaController::make(std::move(deps));
   boost::asio::co_spawn(
       context_,

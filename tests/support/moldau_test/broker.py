@@ -99,13 +99,17 @@ class MoldauBroker(Broker):
         self.http_port = ports.free_port()
         self.overrides.setdefault('http.listeners', f'http://127.0.0.1:{self.http_port}')
 
-    def start(self, seconds=30):
+    def launch(self):
+        """Starts the process and does not wait for it."""
         binary = paths.broker_binary()
         if not binary.exists():
             raise StartFailed(f'{binary} is not built')
         self.dir.mkdir(parents=True, exist_ok=True)
         words = [word for key, value in self.overrides.items() for word in ('--override', f'{key}={value}')]
         self.process = process.Process([binary, 'serve', *words], self.log, cwd=self.dir)
+
+    def start(self, seconds=30):
+        self.launch()
         try:
             process.wait_until(lambda: not self.alive() or self.ready(), seconds, 'the broker is ready', every=0.02)
         except TimeoutError as late:

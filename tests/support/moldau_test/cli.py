@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from . import install, layers, paths, tally
+from . import install, layers, paths, tally, timing
 
 EXAMPLES = """examples:
   tests/run                                      every layer but bench, in its short form
@@ -102,12 +102,14 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, interrupted)
     paths.RESULTS.mkdir(parents=True, exist_ok=True)
-    total, hung = tally.Tally(quiet=True), False
+    total, hung, times = tally.Tally(quiet=True), False, timing.Report()
     chosen = options.layers or [name for name, (_, _, _, default) in layers.LAYERS.items() if default]
     for name in chosen:
-        results, stuck = run_layer(name, options)
+        with times.layer(name):
+            results, stuck = run_layer(name, options)
         total.merge(results)
         hung |= stuck
+    print('\n'.join(times.lines()))
     if total.skipped:
         print('skipped:')
         for name in total.skipped:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-from . import paths, process
+from . import paths, process, timing
 
 
 class Skip(Exception):
@@ -43,7 +43,8 @@ def cached(kind, name, parts, build):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             print(f'  installing {kind} {name}', file=sys.stderr)
-            build(folder)
+            with timing.counted('install'):
+                build(folder)
             marker.touch()
     return folder
 
@@ -62,7 +63,8 @@ def _do(folder, command, cwd=None, env=None, seconds=900):
 
 def deps(*groups):
     """Debian packages by group (deploy/install-deps)."""
-    code = subprocess.run([paths.ROOT / 'deploy' / 'install-deps', *groups], stdin=subprocess.DEVNULL).returncode
+    with timing.counted('install'):
+        code = subprocess.run([paths.ROOT / 'deploy' / 'install-deps', *groups], stdin=subprocess.DEVNULL).returncode
     if code != 0:
         raise InstallFailed(f'deploy/install-deps {" ".join(groups)} failed')
 
@@ -123,13 +125,13 @@ def node(name, packages, least=(16,)):
 
 
 def go(name, source, cgo=False):
-    """Builds the Go module in the folder `source` (go.mod, go.sum and *.go); returns the program. Skips when the
-    machine's Go is older than go.mod asks for."""
+    """Builds the Go module in the folder `source` (go.mod, go.sum and *.go) with what tests/support/go has for all; returns the
+    program. Skips when the machine's Go is older than go.mod asks for."""
     deps('go')
     source = pathlib.Path(source)
     wanted = re.search(r'^go (\d+)\.(\d+)', (source / 'go.mod').read_text(), re.M)
     need('go', tuple(int(n) for n in wanted.groups()), 'version')
-    files = sorted(f for f in source.iterdir() if f.suffix in ('.go', '.mod', '.sum'))
+    files = sorted(f for folder in (source, paths.SUPPORT / 'go') for f in folder.iterdir() if f.suffix in ('.go', '.mod', '.sum'))
 
     def build(folder):
         for file in files:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from . import install, paths, process, scenario, tally
+from . import install, paths, process, scenario, tally, timing
 
 
 class LayerFailed(Exception):
@@ -24,7 +24,7 @@ def build(preset, targets, options):
     log = paths.RESULTS / f'build-{preset}.log'
     start = time.monotonic()
     print(f'  building preset {preset}: {" ".join(targets) or "all"} (log: {log.relative_to(paths.ROOT)})', file=sys.stderr)
-    with open(log, 'w') as out:
+    with timing.counted('build'), open(log, 'w') as out:
         for command in (['cmake', '--preset', preset],
                         ['cmake', '--build', paths.build_dir(preset), '-j', str(_cpus()), *(['--target', *targets] if targets else [])]):
             code = subprocess.run([str(word) for word in command], cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out).returncode
@@ -39,7 +39,8 @@ def executables(preset, prefix):
     folder = paths.build_dir(preset)
     if not (folder / 'build.ninja').exists():
         install.deps('run')
-        done = subprocess.run(['cmake', '--preset', preset], cwd=paths.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        with timing.counted('build'):
+            done = subprocess.run(['cmake', '--preset', preset], cwd=paths.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             raise LayerFailed(f'cmake --preset {preset} failed\n{done.stdout[-2000:]}{done.stderr[-3000:]}')
     listed = subprocess.run(['ninja', '-C', folder, '-t', 'targets', 'all'], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
@@ -125,7 +126,7 @@ def checks(layer, options, results):
         elif counted and (code == 0) == (counted[1] == 0):
             for outcome, number in zip((tally.PASS, tally.FAIL, tally.SKIP), counted):
                 if number:
-                    note = '\n'.join(['', *lines[-40:-1]]) if outcome == tally.FAIL else f'{number}'
+                    note = '\n'.join(['', *lines[-40:-1]]) if outcome == tally.FAIL else f'{number}' if outcome == tally.PASS else f'{number}, named in {log}'
                     results.add(outcome, label, seconds, note, times=number)
         elif code == 0:
             results.add(tally.PASS, label, seconds)
@@ -141,7 +142,10 @@ def broker_build(options):
 
 
 def lint(options, results):
+    install.deps('lint', *(['tidy', 'fuzz', 'run'] if options.long else []))
     checks('lint', options, results)
+    if options.long:
+        checks('lint/long', options, results)
 
 
 def unit(options, results):

@@ -56,6 +56,11 @@ class Suite:
             return function
         return register
 
+    def programs(self, *names, words=lambda run: [run.prepared], env=lambda run: {}, seconds=60):
+        """A scenario for each name: the program `WORDS... NAME` prints its canonical answer."""
+        for name in names:
+            self.scenario(seconds, name)(lambda run, name=name: run.transcript(run.command([*words(run), name], **env(run))))
+
 
 class Scenario:
     def __init__(self, name, function, seconds, long, only):

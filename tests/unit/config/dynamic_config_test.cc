@@ -39,8 +39,16 @@ TEST_CASE("DynamicConfig: which changes are refused, in Kafka's words", "[config
   CHECK(verdict(config, kBroker, {{"log.retention.ms", "0"}}) == "log.retention.ms must be unlimited (-1) or, greater than or equal to 1");
   CHECK(verdict(config, kBroker, {{"my.own.key", "x"}}) == "good");
   CHECK(verdict(config, kBroker, {{"listener.name.plaintext.max.connections", "5"}}) == "good");
+  CHECK(verdict(config, kBroker, {{"listener.name.plaintext.max.connection.creation.rate", "0"}}) ==
+        "Invalid value org.apache.kafka.common.config.ConfigException: Invalid max.connection.creation.rate 0 for configuration Invalid dynamic configuration");
+  CHECK_THAT(verdict(config, kCluster, {{"max.connections", "0"}}), Catch::Contains("Invalid max.connections 0"));
+  CHECK(verdict(config, kBroker, {{"listener.name.other.max.connections", "0"}}) == "good");  // there is no such listener
   CHECK_THAT(verdict(config, kBroker, {{"listener.name.plaintext.max.connections", "x"}}), Catch::Contains("listener.name.plaintext.max.connections: Not a number"));
-  CHECK_THAT(verdict(config, kBroker, {{"listeners", "PLAINTEXT://:1"}}), Catch::Contains("restart"));
+  CHECK(verdict(config, kBroker, {{"listeners", "PLAINTEXT://:1"}}) == "good");
+  CHECK(verdict(config, kBroker, {{"listeners", "PLAINTEXT://:9092,SSL://:9093"}}) != "good");
+  CHECK_THAT(verdict(config, kBroker, {{"listeners", "OTHER://:1"}}), Catch::Contains("OTHER"));
+  CHECK_THAT(verdict(config, kBroker, {{"advertised.listeners", "SSL://x:1"}}), Catch::Contains("advertised.listeners"));
+  CHECK_THAT(verdict(config, kBroker, {{"listeners", ""}}), Catch::Contains("listeners must name at least one listener"));
   CHECK_THAT(verdict(config, kBroker, {{"principal.builder.class", "x"}}), Catch::Contains("plug-ins"));
   CHECK_THAT(verdict(config, kBroker, {{"listener.name.x.ssl.keystore.location", "/x"}}), Catch::Contains("not there yet"));
   CHECK_THAT(verdict(config, kCluster, {{"max.connections.per.ip.overrides", "a"}}), Catch::Contains("max.connections.per.ip.overrides"));
@@ -88,6 +96,17 @@ TEST_CASE("DynamicConfig: listeners hear of changes until they unregister", "[co
   CHECK(config.apply(DynamicScope::broker, {{"log.segment.bytes", "6000"}}).empty());
   CHECK(calls == 1);
   CHECK(seen == 5000);
+}
+
+TEST_CASE("DynamicConfig: listeners come and go, but their protocol stays", "[config]") {
+  DynamicConfig config(Settings{{"listeners", "PLAINTEXT://:9092,A://:9093"}, {"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,A:PLAINTEXT,B:PLAINTEXT"}});
+  CHECK(verdict(config, DynamicScope::broker, {{"listeners", "PLAINTEXT://:9092,B://:9094"}}) == "good");
+  CHECK_THAT(verdict(config, DynamicScope::broker, {{"listeners", "A://:9093"}}), Catch::Contains("inter.broker.listener.name"));
+  CHECK(verdict(config, DynamicScope::broker, {{"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,A:SSL"}}) != "good");
+  CHECK(config.apply(DynamicScope::broker, {{"listeners", "PLAINTEXT://:9092,B://:9094"}}).empty());
+  CHECK(config.current()->endpoints.back().listener_name == "B");
+  CHECK(config.apply(DynamicScope::broker, {}).empty());
+  CHECK(config.current()->endpoints.back().listener_name == "A");
 }
 
 TEST_CASE("DynamicConfig: readers always see a whole snapshot", "[config]") {

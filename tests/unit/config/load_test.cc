@@ -54,8 +54,8 @@ std::string joined(const std::vector<std::string>& texts) {
 }  // namespace
 
 TEST_CASE("Load: later sources win, and each value knows where it is from", "[config]") {
-  const auto result = load_file("server.properties", "num.partitions=2\nlog.retention.hours=5\nlog.segment.bytes=1000\n",
-                                {"num.partitions=4"}, {{"KAFKA_LOG_RETENTION_HOURS", "6"}, {"KAFKA_NUM_PARTITIONS", "3"}});
+  const auto result = load_file("server.properties", "num.partitions=2\nlog.retention.hours=5\nlog.segment.bytes=1000\n", {"num.partitions=4"},
+                                {{"KAFKA_LOG_RETENTION_HOURS", "6"}, {"KAFKA_NUM_PARTITIONS", "3"}});
   REQUIRE(result.ok());
   CHECK(result.config->num_partitions == 4);
   CHECK(result.settings.at("num.partitions").origin.text == "--override");
@@ -128,7 +128,8 @@ TEST_CASE("Load: rules over several keys", "[config]") {
   fails({"advertised.listeners=PLAINTEXT://0.0.0.0:9092"}, "--override: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0");
   fails({"listeners="}, "listeners must name at least one listener");
   fails({"listeners=PLAINTEXT://:1,A://:2"}, "No security protocol defined for listener A");
-  fails({"listeners=A://:2", "listener.security.protocol.map=A:PLAINTEXT"}, "inter.broker.listener.name must be a listener name defined in advertised.listeners");
+  fails({"listeners=A://:2", "listener.security.protocol.map=A:PLAINTEXT"},
+        "inter.broker.listener.name must be a listener name defined in advertised.listeners");
   fails({"listeners=A://:2", "listener.security.protocol.map=PLAINTEXT:PLAINTEXT"}, "No security protocol defined for listener A");
   fails({"advertised.listeners=B://x:1", "listener.security.protocol.map=B:PLAINTEXT,PLAINTEXT:PLAINTEXT"}, "equal to or a subset");
   fails({"replica.fetch.wait.max.ms=40000"}, "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms");
@@ -140,8 +141,174 @@ TEST_CASE("Load: rules over several keys", "[config]") {
   fails({"max.connections.per.ip=0"}, "max.connections.per.ip can be set to zero only if");
   fails({"log.dirs=/a,/a"}, "log.dirs names /a twice");
   fails({"logging.level=loud"}, "logging.level");
+  fails({"logging.level=info,nobody:debug"}, "there is no such category; there are server, network");
   fails({"num.partitions=\"3\""}, "leave them out");
   CHECK(load_overrides({"listeners=A://:2", "listener.security.protocol.map=A:PLAINTEXT", "inter.broker.listener.name=A"}).ok());
+}
+
+TEST_CASE("Load: a default counts where nothing else sets the key", "[config]") {
+  LoadRequest request;
+  request.use_default_file = false;
+  request.defaults = {"advertised.listeners=auto"};
+  auto result = load(request);
+  REQUIRE(result.ok());
+  CHECK(result.config->advertised_auto);
+  CHECK(result.settings.at("advertised.listeners").origin.text == "--default");
+  request.overrides = {"advertised.listeners=PLAINTEXT://kafka:9092"};
+  CHECK_FALSE(load(request).config->advertised_auto);
+  request.overrides.clear();
+  request.environment = {{"KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://kafka:9092"}};
+  CHECK_FALSE(load(request).config->advertised_auto);
+  request.environment.clear();
+  const Folder folder;
+  request.config_file = folder.write("server.properties", "advertised.listeners=PLAINTEXT://kafka:9092\n");
+  CHECK_FALSE(load(request).config->advertised_auto);
+  request.defaults = {"log.dris=/x"};
+  CHECK_THAT(joined(load(request).errors), Catch::Contains("--default: unknown key log.dris; did you mean log.dirs?"));
+}
+
+TEST_CASE("Load: http.listeners counts as chosen only when somebody sets it", "[config]") {
+  CHECK_FALSE(load_overrides({}).config->http_chosen);
+  CHECK(load_overrides({"http.listeners=http://0.0.0.0:8080"}).config->http_chosen);
+}
+
+TEST_CASE("Load: words for what is often wrong", "[config]") {
+  CHECK_THAT(joined(load_file("server.properties", "log.retention.hours=7 # a week\n").errors), Catch::Contains("(comments need their own line)"));
+  CHECK_THAT(joined(load_overrides({"num.partitions="}).errors), Catch::Contains("the value is empty: ''"));
+  CHECK_THAT(joined(load_overrides({"listeners=PLAINTEXT://:70000"}).errors), Catch::Contains("a port from 0 to 65535"));
+  CHECK_THAT(joined(load_overrides({"http.listeners=http://:70000"}).errors), Catch::Contains("a port from 0 to 65535"));
+  CHECK_THAT(joined(load_file("x.yaml", "log:\n\tdirs: /x\n").errors), Catch::Contains("x.yaml: line 2: there is a tab before the key"));
+  CHECK_THAT(joined(load_overrides({"broker.id=1", "node.id=2"}).warnings), Catch::Contains("node.id=2 differs from broker.id=1 (--override)"));
+  for (const std::string key : {"port", "host.name"}) CHECK_THAT(joined(load_file("server.properties", key + "=1\n").warnings), Catch::Contains(": write listeners=PLAINTEXT://"));
+  for (const std::string key : {"advertised.port", "advertised.host.name"})
+    CHECK_THAT(joined(load_file("server.properties", key + "=1\n").warnings), Catch::Contains(": write advertised.listeners=PLAINTEXT://HOST:PORT"));
+}
+
+TEST_CASE("Load: listeners that clients can't use, and an address without auto, are told", "[config]") {
+  const std::vector<std::string> two = {"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,HOST:PLAINTEXT", "listeners=PLAINTEXT://:9092,HOST://:29092",
+                                        "advertised.listeners=PLAINTEXT://kafka:9092"};
+  CHECK_THAT(joined(load_overrides(two).warnings), Catch::Contains("advertised.listeners leaves out HOST of listeners"));
+  CHECK(load_overrides(two).ok());
+  CHECK_THAT(joined(load_overrides({"advertised.listeners.auto.external=example.com"}).warnings), Catch::Contains("has no effect without advertised.listeners=auto"));
+  CHECK(load_overrides({"advertised.listeners.auto.external=example.com", "advertised.listeners=auto"}).warnings.empty());
+}
+
+TEST_CASE("Load: lists that must name something are not empty", "[config]") {
+  for (const std::string key : {"log.dirs", "log.dir", "listeners", "advertised.listeners"})
+    for (const std::string value : {"", " ", ",", " , ,"}) {
+      INFO(key << "=" << value);
+      const auto result = load_overrides({key + "=" + value});
+      CHECK_FALSE(result.ok());
+      REQUIRE(result.errors.size() == 1);
+      CHECK_THAT(result.errors.front(), Catch::Contains("--override: ") && Catch::Contains(key) && Catch::Contains("at least one"));
+      CHECK(result.errors.front().find('\n') == std::string::npos);
+    }
+  CHECK(load_overrides({"log.dirs=/a", "log.dir="}).ok());  // log.dir does not count then
+  CHECK(load_overrides({"log.dir=/b"}).config->data_dirs == std::vector<std::string>{"/b"});
+}
+
+// Values and verdicts: Apache Kafka 3.9.2's KafkaConfig.fromProps, extractLogConfigMap and listeners, asked for each.
+TEST_CASE("Load: odd values are taken and refused as Apache Kafka does", "[config]") {
+  for (const auto* good : {"num.partitions=+3",
+                           "num.partitions= 3 ",
+                           "log.retention.hours=-2",
+                           "log.retention.ms=-2",
+                           "log.retention.bytes=-5",
+                           "log.cleanup.policy=",
+                           "log.cleanup.policy=compact,compact",
+                           "log.cleaner.min.cleanable.ratio=0.5f",
+                           "log.cleaner.min.cleanable.ratio=.5",
+                           "log.cleaner.min.cleanable.ratio=NaN",
+                           "log.cleaner.io.max.bytes.per.second=Infinity",
+                           "log.cleaner.io.max.bytes.per.second=1e400",
+                           "log.cleaner.io.max.bytes.per.second=0x1p3",
+                           "auto.create.topics.enable=TRUE",
+                           "auto.create.topics.enable= true ",
+                           "default.replication.factor=0",
+                           "max.connections=0",
+                           "max.connections.per.ip.overrides=127.0.0.1:-1",
+                           "max.connections.per.ip.overrides=,",
+                           "queued.max.request.bytes=0",
+                           "connections.max.idle.ms=-1",
+                           "group.min.session.timeout.ms=9999999",
+                           "log.flush.interval.ms=-1",
+                           "inter.broker.protocol.version=2.8",
+                           "listeners=plaintext://:9092",
+                           "listeners=PLAINTEXT://:9092, ",
+                           "socket.receive.buffer.bytes=0",
+                           "compression.gzip.level=-1"}) {
+    INFO(good);
+    CHECK(joined(load_overrides({good}).errors).empty());
+  }
+  for (const auto* bad : {"num.partitions=",
+                          "num.partitions=0",
+                          "num.partitions=-1",
+                          "num.partitions=3.0",
+                          "num.partitions=1_000",
+                          "num.partitions=0x10",
+                          "num.partitions=2147483648",
+                          "num.partitions=3k",
+                          "log.segment.bytes=1g",
+                          "log.segment.bytes=13",
+                          "log.retention.hours=7d",
+                          "log.retention.ms=",
+                          "log.retention.minutes=0",
+                          "log.roll.hours=0",
+                          "log.cleanup.policy=Compact",
+                          "log.cleanup.policy=compact,",
+                          "log.cleaner.min.cleanable.ratio=1.5",
+                          "log.cleaner.min.cleanable.ratio=nan",
+                          "log.cleaner.io.max.bytes.per.second=inf",
+                          "log.cleaner.io.max.bytes.per.second=0x10",
+                          "log.cleaner.io.max.bytes.per.second=--1",
+                          "compression.type=GZIP",
+                          "compression.type=",
+                          "compression.gzip.level=0",
+                          "compression.zstd.level=23",
+                          "auto.create.topics.enable=yes",
+                          "auto.create.topics.enable=",
+                          "message.max.bytes=-1",
+                          "min.insync.replicas=0",
+                          "offsets.topic.replication.factor=40000",
+                          "max.connections=-1",
+                          "max.connections.per.ip=0",
+                          "max.connections.per.ip.overrides=a",
+                          "max.connections.per.ip.overrides=127.0.0.1:x",
+                          "socket.request.max.bytes=0",
+                          "queued.max.request.bytes=10",
+                          "connections.max.idle.ms=50",
+                          "broker.id=-2",
+                          "broker.id=abc",
+                          "replica.lag.time.max.ms=499",
+                          "log.message.timestamp.type=createtime",
+                          "log.flush.interval.messages=0",
+                          "log.index.size.max.bytes=3",
+                          "inter.broker.protocol.version=9.9",
+                          "inter.broker.listener.name=FOO",
+                          "listener.security.protocol.map=",
+                          "listener.security.protocol.map=PLAINTEXT",
+                          "listener.security.protocol.map=PLAINTEXT:FOO",
+                          "num.io.threads=0",
+                          "fetch.max.bytes=1023",
+                          "listeners=PLAINTEXT://",
+                          "listeners=PLAINTEXT://my host:9092",
+                          "listeners=PLAINTEXT:9092",
+                          "listeners=PLAINTEXT://host:9092,PLAINTEXT://host:9093"}) {
+    INFO(bad);
+    const auto errors = load_overrides({bad}).errors;
+    REQUIRE(errors.size() == 1);
+    CHECK_THAT(errors.front(), Catch::Contains(std::string(bad).substr(0, std::string_view(bad).find('='))));
+  }
+  CHECK(load_overrides({"log.retention.ms=-2"}).config->log_defaults.retention_ms == -1);
+  CHECK(load_overrides({"log.retention.hours=-2"}).config->log_defaults.retention_ms == -1);
+}
+
+TEST_CASE("Load: socket buffers count when somebody asks for them", "[config]") {
+  CHECK(load_overrides({}).config->send_buffer_bytes == -1);
+  CHECK(load_overrides({}).config->receive_buffer_bytes == -1);
+  const auto set = load_overrides({"socket.send.buffer.bytes=102400", "socket.receive.buffer.bytes=-1"});
+  CHECK(set.config->send_buffer_bytes == 102400);
+  CHECK(set.config->receive_buffer_bytes == -1);
 }
 
 TEST_CASE("Load: the environment of the images", "[config]") {
@@ -178,7 +345,8 @@ TEST_CASE("Load: files that are not there or not good", "[config]") {
   request.config_file = "/nonexistent/moldau.yaml";
   CHECK_THAT(joined(load(request).errors), Catch::Contains("cannot read"));
   CHECK_THAT(joined(load_file("moldau.yml", "a: [1\n").errors), Catch::Contains("moldau.yml: line"));
-  CHECK_THAT(joined(load_file("x.yaml", "num:\n  partitions: many\n").errors), Catch::Contains("x.yaml:2: Invalid value many for configuration num.partitions"));
+  CHECK_THAT(joined(load_file("x.yaml", "num:\n  partitions: many\n").errors),
+             Catch::Contains("x.yaml:2: Invalid value many for configuration num.partitions"));
 }
 
 TEST_CASE("Effective configuration: says where from, hides secrets", "[config]") {
@@ -191,4 +359,11 @@ TEST_CASE("Effective configuration: says where from, hides secrets", "[config]")
   CHECK_THAT(json, Catch::Contains(R"("log.retention.ms":{"value":null,"origin":"default"})"));
   CHECK_THAT(text + json, !Catch::Contains("topsecret"));
   CHECK_THAT(joined(loaded.warnings), !Catch::Contains("topsecret"));
+}
+
+TEST_CASE("Effective configuration: ends with a verdict", "[config]") {
+  const auto text = [](const LoadResult& loaded) { return print_effective(loaded, EffectiveFormat::text, false); };
+  CHECK_THAT(text(load_overrides({"log.dirs=/data", "num.io.threads=16"})), Catch::EndsWith("\nok: single node, listens on PLAINTEXT://:9092, data in /data, 1 warning\n"));
+  CHECK_THAT(text(load_overrides({"nonsense=1", "num.partitions=x"})), Catch::EndsWith("\n2 errors, would not start\n"));
+  CHECK_THAT(text(load_overrides({})), Catch::StartsWith("nothing is set: no moldau.yaml in "));
 }

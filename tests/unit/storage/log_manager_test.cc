@@ -1,9 +1,13 @@
+#include "tests/unit/storage/cold_disk.h"
 #include "tests/unit/storage/storage_fixture.h"
 
 #include "storage/log/log_manager_impl.h"
 
 #include <boost/asio/use_future.hpp>
 
+#include <atomic>
+#include <condition_variable>
+#include <thread>
 
 using namespace moldau;
 using namespace moldau::storage;
@@ -190,6 +194,215 @@ TEST_CASE("LogManager: a failing directory goes offline alone", "[storage]") {
   m.manager->shutdown();
   CHECK((*disk.stat("/b/.kafka_cleanshutdown")).has_value());
   CHECK_FALSE((*disk.stat("/a/.kafka_cleanshutdown")).has_value());
+}
+
+TEST_CASE("LogManager: a log that can't be closed costs its directory the marker, nothing else", "[storage]") {
+  SimDisk disk(1);
+  {
+    Managed m(disk, {"/a", "/b"});
+    bool failed = false;
+    m.manager->set_dir_failure_handler([&](const std::string&) { failed = true; });
+    m.up();
+    std::map<std::string, std::shared_ptr<UnifiedLog>> of;
+    for (int p = 0; p < 6; ++p) {
+      auto log = m.make("t", p);
+      m.append(*log);
+      of[log->parent_dir()] = log;
+    }
+    disk.inject(SimDisk::Operation::sync, of["/a"]->dir() + "/00000000000000000000.log");
+    m.manager->shutdown();
+    CHECK_FALSE(failed);
+    CHECK((*disk.stat("/b/.kafka_cleanshutdown")).has_value());
+    CHECK_FALSE((*disk.stat("/a/.kafka_cleanshutdown")).has_value());
+    for (const auto& log : m.manager->unified_logs()) CHECK((log == of["/a"] || log->recovery_point() == Offset(1)));
+  }
+  Managed m(disk, {"/a", "/b"});
+  m.up();
+  for (const auto& log : m.manager->all_logs()) CHECK(log->log_end_offset() == Offset(1));
+}
+
+TEST_CASE("LogManager: flush.ms passes over a log that is deleted at that moment", "[storage]") {
+  SimDisk sim(1);
+  ColdDisk disk(sim);
+  Managed m(disk, {"/a"});
+  m.log_config->flush_ms = 1000;
+  m.log_config->file_delete_delay_ms = 0;
+  m.up();
+  for (int p = 0; p < 4; ++p) m.append(*m.make("t", p));
+  m.manager->drain_jobs();
+  m.clock.advance(Millis(2000));
+  // While one of them is synced the others go, with their files.
+  std::size_t deleted = 0;
+  disk.before(ColdDisk::Call::sync, ".log", [&](const std::string& path) {
+    for (const auto& log : m.manager->unified_logs()) {
+      if (path.starts_with(log->dir())) continue;
+      REQUIRE(log->try_seal());
+      REQUIRE(m.manager->async_delete(log->topic_partition()));
+      ++deleted;
+    }
+    m.manager->run_deletions();
+  });
+  m.manager->run_flush();
+  CHECK(deleted == 3);
+  CHECK(m.manager->is_dir_online("/a"));
+}
+
+TEST_CASE("LogManager: a start that is stopped in its recovery leaves the rest to the next one", "[storage]") {
+  SimDisk disk(1);
+  constexpr int kLogs = 6, kBatches = 3000;
+  {
+    Managed m(disk, {"/clean", "/killed"});
+    m.up();
+    for (int p = 0; p < kLogs; ++p) {
+      auto log = m.make("t", p);
+      for (int i = 0; i < (p < 2 ? kBatches : 10); ++i) m.append(*log);
+      log->update_high_watermark(log->log_end_offset());
+      REQUIRE(log->maybe_increment_log_start_offset(Offset(5)));
+    }
+    m.manager->shutdown();
+  }
+  REQUIRE(disk.remove("/killed/.kafka_cleanshutdown"));
+  // As if nothing had been known to be on the disk.
+  REQUIRE(disk.remove("/killed/recovery-point-offset-checkpoint"));
+  const auto starts = text_of(disk, "/clean/log-start-offset-checkpoint");
+  std::size_t all = SIZE_MAX;
+  for (std::size_t after = 0; after < all; ++after) {
+    INFO("stopped at question " << after);
+    Managed m(disk, {"/clean", "/killed"});
+    REQUIRE(m.manager->open_dirs());
+    std::size_t asked = 0;
+    const auto s = m.manager->load_logs([](const std::string&) { return nullptr; }, {}, [&] { return asked++ >= after; });
+    if (s) {
+      all = 0;  // the last round: nobody stopped it
+      CHECK(asked > 2 * kBatches / 1024);
+    } else {
+      CHECK(is_load_stopped(s.error()));
+      CHECK(m.manager->any_online());
+    }
+    m.manager->shutdown();
+    // What was not touched, or recovered as a whole, is as good as after any stop.
+    CHECK((*disk.stat("/clean/.kafka_cleanshutdown")).has_value());
+    CHECK(text_of(disk, "/clean/log-start-offset-checkpoint") == starts);
+    const bool recovered = (*disk.stat("/killed/.kafka_cleanshutdown")).has_value();
+    CHECK((recovered || !s));
+    CHECK((!recovered || after > 0));
+    if (recovered && !s) {
+      REQUIRE(disk.remove("/killed/.kafka_cleanshutdown"));
+      REQUIRE(disk.remove("/killed/recovery-point-offset-checkpoint"));
+    }
+  }
+  Managed m(disk, {"/clean", "/killed"});
+  m.up();
+  CHECK(m.manager->all_logs().size() == kLogs);
+  for (const auto& log : m.manager->all_logs()) {
+    CHECK(log->log_end_offset() == Offset(log->topic_partition().partition < 2 ? kBatches : 10));
+    CHECK(log->log_start_offset() == Offset(5));
+  }
+}
+
+TEST_CASE("LogManager: a log directory that was just made survives a power loss", "[storage][sim]") {
+  SimDisk disk(1);
+  {
+    Managed m(disk, {"/deep/er/a"});
+    m.up();
+    auto log = m.make("t", 0);
+    m.append(*log);
+    REQUIRE(log->flush_blocking());
+  }
+  disk.crash();
+  Managed m(disk, {"/deep/er/a"});
+  m.up();
+  REQUIRE(m.manager->get({"t", 0}));
+  CHECK(m.manager->get({"t", 0})->log_end_offset() == Offset(1));
+}
+
+namespace {
+
+/// A disk on which making a partition's directory takes until a second one is being made too, as long as anyone comes.
+class MeetingDisk final : public Disk {
+ public:
+  explicit MeetingDisk(Disk& below) : below_(below) {}
+  [[nodiscard]] bool met() const { return met_; }
+
+  Status make_directory(const std::string& path, bool parents) override {
+    if (path.find("/t-") != std::string::npos) {
+      std::unique_lock lock(mutex_);
+      ++inside_;
+      changed_.notify_all();
+      if (changed_.wait_for(lock, std::chrono::seconds(10), [&] { return inside_ > 1 || met_; })) met_ = true;
+      --inside_;
+    }
+    return below_.make_directory(path, parents);
+  }
+  Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override { return below_.open(path, mode); }
+  Result<std::vector<DirEntry>> list(const std::string& dir) override { return below_.list(dir); }
+  Result<std::optional<FileInfo>> stat(const std::string& path) override { return below_.stat(path); }
+  Status rename(const std::string& from, const std::string& to) override { return below_.rename(from, to); }
+  Status remove(const std::string& path) override { return below_.remove(path); }
+  Status sync_directory(const std::string& dir) override { return below_.sync_directory(dir); }
+  Result<VolumeInfo> volume(const std::string& path) override { return below_.volume(path); }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return below_.lock(path); }
+  Status set_mtime(const std::string& path, std::int64_t mtime_ms) override { return below_.set_mtime(path, mtime_ms); }
+
+ private:
+  Disk& below_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int inside_ = 0;
+  std::atomic<bool> met_{false};
+};
+
+}  // namespace
+
+TEST_CASE("LogManager: a clean stop keeps what is known of producers, power loss or not", "[storage][sim]") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    INFO("seed " << seed);
+    SimDisk disk(seed);
+    REQUIRE(disk.make_directory("/d", true));
+    REQUIRE(disk.sync_directory("/"));
+    BatchSpec spec;
+    spec.producer_id = 7;
+    spec.epoch = 0;
+    spec.sequence = 0;
+    {
+      Managed m(disk, {"/d"});
+      m.log_config->flush_messages = 1;
+      m.up();
+      const auto log = m.make("t", 0);
+      m.append(*log, spec);
+      REQUIRE(log->recovery_point() == log->log_end_offset());
+      m.manager->shutdown();
+    }
+    disk.crash();
+    Managed m(disk, {"/d"});
+    m.up();
+    const auto log = m.manager->get({"t", 0});
+    REQUIRE(log);
+    CHECK(m.append(*log, spec).first_offset == Offset(0));
+    CHECK(log->log_end_offset() == Offset(1));
+  }
+}
+
+TEST_CASE("LogManager: logs of different partitions are created in parallel, one of the same only once", "[storage]") {
+  SimDisk sim(1);
+  MeetingDisk disk(sim);
+  Managed m(disk, {"/a", "/b"});
+  m.up();
+  std::vector<std::shared_ptr<UnifiedLog>> made(64);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        // Two threads ask for each partition.
+        for (std::size_t i = 0; i < 32; ++i) made[t * 16 + i / 2] = m.make("t", static_cast<std::int32_t>((t * 16 + i / 2) % 32));
+      });
+  }
+  CHECK(disk.met());
+  CHECK(m.manager->all_logs().size() == 32);
+  for (std::size_t i = 0; i < 32; ++i) CHECK(made[i] == made[i + 32]);
+  std::size_t in_a = 0;
+  for (const auto& log : m.manager->all_logs()) in_a += log->parent_dir() == "/a" ? 1 : 0;
+  CHECK(in_a == 16);
 }
 
 TEST_CASE("LogManager: deletion renames, then removes after the delay", "[storage]") {

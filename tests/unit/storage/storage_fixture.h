@@ -174,7 +174,9 @@ class LogHarness {
     if (!result) FAIL(result.error().message);
     return *result;
   }
-  AppendResult<LogAppendInfo> replicate(std::vector<std::byte> bytes) { return run(log->append_as_follower(bytes)); }
+  AppendResult<LogAppendInfo> replicate(std::vector<std::byte> bytes, LeaderEpoch epoch = LeaderEpoch(INT32_MAX)) {
+    return run(log->append_as_follower(bytes, epoch));
+  }
 
   std::vector<std::byte> slice_bytes(const FetchDataInfo& info) const {
     std::vector<std::byte> bytes(info.slice.size);

@@ -2,11 +2,16 @@
 // takes its control requests. No network, no disk, one thread.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <future>
+#include <limits>
 
+#include "protocol/base/log.h"
+#include "protocol/base/task_group.h"
 #include "replication/admin/config_admin.h"
 #include "replication/admin/producer_id_blocks.h"
 #include "replication/admin/topic_admin.h"
@@ -56,7 +61,7 @@ class World {
                                         .clock = clock_,
                                         .random = *random_,
                                         .executor = context_.get_executor(),
-                                        .channels = [this, receiver](const LiveBroker&) { return make_local_channel(context_.get_executor(), receiver); },
+                                        .channels = [this, receiver](const LiveBroker&) { return make_local_channel(context_.get_executor(), receiver, control_requests_); },
                                         .inter_broker_listener = "PLAINTEXT",
                                         .delete_topic_enable = true,
                                         .unclean_allowed = {},
@@ -75,7 +80,8 @@ class World {
   }
   ~World() {
     wait(controller_->stop());
-    configs_->stop();
+    wait(configs_->stop());
+    REQUIRE(control_requests_.running() == 0);
     topics_.reset();
     store_->close();
     settle();
@@ -114,6 +120,7 @@ class World {
   std::map<std::string, std::shared_ptr<const config::LogConfig>> applied_;
   int stopped_ = 0;
   std::shared_ptr<ConfigAdmin> configs_;
+  TaskGroup control_requests_{"control requests", LogCategory::controller};
   std::shared_ptr<KafkaController> controller_;
   std::unique_ptr<TopicAdmin> topics_;
 };
@@ -242,4 +249,116 @@ TEST_CASE("producer id blocks: no id twice, whoever asks", "[admin]") {
   CHECK(first->last == 999);
   CHECK(second->first == 1000);
   CHECK(w.ensemble_.tree().find("/latest_producer_id_block")->data == R"({"version":1,"broker":2,"block_start":"1000","block_end":"1999"})");
+}
+
+TEST_CASE("topics: one request creates a bounded number of partitions", "[admin]") {
+  World w;
+  REQUIRE(w.create(World::spec("t", 1)).error == ErrorCode::none);
+  for (const bool validate_only : {false, true}) {
+    const auto huge = w.create(World::spec("huge", 2'000'000'000), Millis(1000), validate_only);
+    CHECK(huge.error == ErrorCode::invalid_partitions);
+    CHECK(huge.message->starts_with("Excessively large number of partitions per request"));
+    NewPartitionsSpec more;
+    more.topic = "t";
+    more.count = 2'000'000'000;
+    CHECK(w.wait(w.topics_->create_partitions({more}, Millis(1000), validate_only)).front().error == ErrorCode::invalid_partitions);
+    more.count = std::numeric_limits<std::int32_t>::min();
+    const auto fewer = w.wait(w.topics_->create_partitions({more}, Millis(1000), validate_only)).front();
+    CHECK(fewer.error == ErrorCode::invalid_partitions);
+    CHECK(fewer.message == "Topic currently has 1 partitions, which is higher than the requested -2147483648.");
+  }
+  // All topics of a request together.
+  std::vector<TopicSpec> specs;
+  for (const auto* name : {"a", "b", "c"}) specs.push_back(World::spec(name, kMaxPartitionsPerRequest / 2));
+  const auto made = w.wait(w.topics_->create_topics(std::move(specs), Millis(1000), true));
+  CHECK(made[0].error == ErrorCode::none);
+  CHECK(made[1].error == ErrorCode::none);
+  CHECK(made[2].error == ErrorCode::invalid_partitions);
+  // Kafka's own refusals come first where they are sane.
+  auto spec = World::spec("r", 100);
+  spec.replication_factor = 32767;
+  CHECK(w.create(spec).error == ErrorCode::invalid_replication_factor);
+  spec.replication_factor = -2;
+  CHECK(w.create(spec).error == ErrorCode::invalid_replication_factor);
+  CHECK(w.create(World::spec("r", std::numeric_limits<std::int32_t>::min())).message == "Number of partitions must be larger than 0.");
+}
+
+TEST_CASE("topics: a manual assignment of many replicas costs a short answer", "[admin]") {
+  World w;
+  REQUIRE(w.create(World::spec("t", 1)).error == ErrorCode::none);
+  TopicSpec spec;
+  spec.name = "m";
+  spec.assignments.emplace_back(0, std::vector<BrokerId>(90'000, BrokerId(1)));
+  const auto duplicates = w.create(spec);
+  CHECK(duplicates.error == ErrorCode::invalid_replica_assignment);
+  CHECK(duplicates.message->size() < 32'767);
+  spec.assignments.emplace_back(1, std::vector<BrokerId>(90'000, BrokerId(1)));
+  CHECK(w.create(spec).error == ErrorCode::invalid_partitions);
+  NewPartitionsSpec more;
+  more.topic = "t";
+  more.count = 2;
+  more.assignments.emplace();
+  more.assignments->emplace_back();
+  for (int i = 0; i < 50'000; ++i) more.assignments->back().emplace_back(-i);
+  const auto unknown = w.wait(w.topics_->create_partitions({more}, Millis(1000), false)).front();
+  CHECK(unknown.error == ErrorCode::invalid_replica_assignment);
+  CHECK(unknown.message->size() < 32'767);
+}
+
+TEST_CASE("topics: all that one client names are written together, and what is no name is told", "[admin]") {
+  World w;
+  const auto errors = w.wait(w.topics_->auto_create(std::vector<std::string>{"a", "bad name", "b", "a.b", "c"}, Millis(1000)));
+  CHECK(errors == std::vector<ErrorCode>{ErrorCode::none, ErrorCode::invalid_topic_exception, ErrorCode::none, ErrorCode::none, ErrorCode::none});
+  // One after the other, the controller's writes for the first would lie between the first and the last topic's.
+  const auto* first = w.ensemble_.tree().find("/brokers/topics/a");
+  const auto* last = w.ensemble_.tree().find("/brokers/topics/c");
+  REQUIRE((first != nullptr && last != nullptr));
+  CHECK(last->czxid - first->czxid == 6);
+  const auto again = w.wait(w.topics_->auto_create(std::vector<std::string>{"a_b", "a"}, Millis(1000)));
+  CHECK(again == std::vector<ErrorCode>{ErrorCode::invalid_topic_exception, ErrorCode::none});
+}
+
+TEST_CASE("topics: a store that is away is answered REQUEST_TIMED_OUT in time", "[admin]") {
+  World w;
+  w.ensemble_.set_connected(*w.store_, false);
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(w.create(World::spec("t", 1), Millis(200)).error == ErrorCode::request_timed_out);
+  CHECK(w.wait(w.topics_->auto_create("auto", Millis(200))) == ErrorCode::leader_not_available);
+  CHECK(w.wait(w.topics_->delete_topics({"t"}, Millis(200))).front().error == ErrorCode::request_timed_out);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
+  w.ensemble_.set_connected(*w.store_, true);
+  w.settle();
+  CHECK(w.create(World::spec("t", 1)).error == ErrorCode::none);
+  CHECK(w.wait(w.topics_->auto_create("auto", Millis(1000))) == ErrorCode::none);
+}
+
+TEST_CASE("controller: gives an event up that the store does not answer, and is elected anew when the store is back", "[controller]") {
+  World w;
+  w.store_->set_patience(Millis(0));
+  const auto epoch = w.controller_->epoch();
+  auto other = w.ensemble_.connect();
+  // The store goes away at the moment when the controller hears of the topic.
+  struct Away final : StoreListener {
+    explicit Away(World& world) : w(world) {}
+    void on_store_event(const StoreEvent& event) override {
+      if (event.path == znodes::kTopics) w.ensemble_.set_connected(*w.store_, false);
+    }
+    World& w;
+  };
+  Away away(w);
+  w.store_->add_listener(&away);
+  boost::asio::steady_timer back(w.context_, std::chrono::milliseconds(300));
+  back.async_wait([&](boost::system::error_code) {
+    w.store_->remove_listener(&away);
+    w.ensemble_.set_connected(*w.store_, true);
+  });
+  znodes::TopicAssignment topic;
+  topic.topic_id = Uuid::make_random(*w.random_);
+  topic.partitions[0].replicas = {BrokerId(1)};
+  REQUIRE(w.wait(other->create(znodes::topic_path("t"), znodes::encode(topic))).has_value());
+  w.settle();
+  CHECK(w.controller_->is_active());
+  CHECK(w.controller_->epoch() > epoch);
+  CHECK(w.metadata_.partition_count("t") == 1);
+  other->close();
 }

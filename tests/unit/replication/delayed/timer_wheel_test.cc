@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 
 #include "replication/delayed/timer_service.h"
@@ -185,6 +186,30 @@ TEST_CASE("WaitList: many small appends add up to what a waiter needs", "[replic
   list.wake(reached, 100);
   drain(io);
   CHECK(s.outcome == WaitOutcome::woken);
+  watch.unlink();
+}
+
+TEST_CASE("WaitList: however much becomes readable, a waiter that has enough stays served", "[replication]") {
+  asio::io_context io;
+  ManualClock clock;
+  TimerService timers(io.get_executor(), clock);
+  WaitList list;
+  Sleeper s(timers);
+  Watch watch;
+  s.waiter.set_needed(10);
+  list.add(watch, s.waiter, WaitFor::high_watermark, Offset(1));
+  ReachedOffsets reached;
+  reached.high_watermark = Offset(1);
+  // Role changes and followers' fetches say "as much as can be": twice that must not come out as a need again.
+  const std::int64_t bytes[] = {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max(), 1, 1};
+  for (const auto more : bytes) {
+    s.outcome.reset();
+    s.start(io, clock.steady() + Millis(1000));
+    CHECK_FALSE(s.outcome.has_value());
+    list.wake(reached, more);
+    drain(io);
+    CHECK(s.outcome == WaitOutcome::woken);
+  }
   watch.unlink();
 }
 

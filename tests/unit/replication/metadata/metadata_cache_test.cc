@@ -6,6 +6,10 @@
 #include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <optional>
+#include <thread>
+
 #include "protocol/messages/update_metadata.h"
 
 using namespace moldau;
@@ -70,7 +74,8 @@ TEST_CASE("MetadataCache: a delta of topics, a whole list of brokers", "[metadat
   Update second;
   second.broker(1).topic("t").partition(1, 1, 6);
   delta = cache.apply(second.request);
-  CHECK(cache.alive_brokers() == std::vector<BrokerId>{BrokerId(1)});
+  CHECK(cache.is_alive(BrokerId(1)));
+  CHECK_FALSE(cache.is_alive(BrokerId(2)));
   CHECK(cache.leader({"t", 0})->leader == BrokerId(1));
   CHECK(cache.leader({"t", 1})->epoch == LeaderEpoch(6));
   // Who holds an image sees no change.
@@ -139,6 +144,52 @@ TEST_CASE("MetadataCache: waiters are woken when the leaders are live, or at the
   context.run();
   CHECK(woken == 1);
   CHECK(late == 2);
+}
+
+TEST_CASE("MetadataCache: readers on other threads see each image whole, never an older one, and caches apart", "[metadata]") {
+  MetadataCache cache(BrokerId(1));
+  MetadataCache other(BrokerId(2));
+  std::atomic<std::int32_t> applied{-1};
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 3; ++r)
+    readers.emplace_back([&] {
+      std::int32_t last = -1;
+      while (!stop.load()) {
+        const std::int32_t at_least = applied.load();
+        const auto leader = cache.leader({"t", 0});
+        const auto now = leader ? leader->epoch.value() : -1;
+        if (now < at_least || now < last) ++wrong;
+        last = now;
+        const auto image = cache.image();
+        const auto* topic = image->topic("t");
+        if (topic != nullptr && (topic->partition(0)->leader_epoch != topic->partition(1)->leader_epoch)) ++wrong;
+        if (other.contains("t")) ++wrong;
+      }
+    });
+  for (std::int32_t epoch = 0; epoch < 2000; ++epoch) {
+    Update u;
+    u.broker(1).topic("t").partition(0, 1, epoch).partition(1, 1, epoch);
+    cache.apply(u.request);
+    applied.store(epoch);
+  }
+  stop = true;
+  for (auto& reader : readers) reader.join();
+  CHECK(wrong == 0);
+  CHECK(cache.leader({"t", 0})->epoch == LeaderEpoch(1999));
+}
+
+TEST_CASE("MetadataCache: a new cache in the place of an old one starts empty", "[metadata]") {
+  std::optional<MetadataCache> cache;
+  for (int i = 0; i < 3; ++i) {
+    cache.emplace(BrokerId(1));
+    CHECK_FALSE(cache->contains("t"));
+    Update u;
+    u.broker(1).topic("t").partition(0, 1);
+    cache->apply(u.request);
+    CHECK(cache->contains("t"));
+  }
 }
 
 TEST_CASE("MetadataCache: thousands of topics one by one", "[metadata]") {

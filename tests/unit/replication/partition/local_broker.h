@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -18,6 +19,7 @@
 #include "protocol/messages/update_metadata.h"
 #include "protocol/records/record_batch_builder.h"
 #include "replication/partition/replica_manager.h"
+#include "storage/io/read_slice.h"
 #include "storage/io/sim_disk.h"
 
 namespace moldau::replication::testing {
@@ -47,7 +49,9 @@ struct Pending {
 
 class LocalBroker {
  public:
-  LocalBroker(storage::Disk& disk, ManualClock& clock, Random& random, config::LogConfig defaults = {}) : clock_(clock), defaults_(defaults) {
+  /// `blocking`: the pool for file work; the broker's own executor without it.
+  LocalBroker(storage::Disk& disk, ManualClock& clock, Random& random, config::LogConfig defaults = {}, Executor blocking = {})
+      : clock_(clock), defaults_(defaults) {
     storage::LogManagerConfig manager;
     manager.log_dirs = {"/data"};
     manager.load_threads = 1;
@@ -57,14 +61,17 @@ class LocalBroker {
     if (!opened) throw std::runtime_error("open_dirs: " + opened.error().message);
     const auto loaded = logs_->load_logs([this](const std::string&) { return config(); }, {});
     if (!loaded) throw std::runtime_error("load_logs: " + loaded.error().message);
-    ReplicaManagerDeps deps{kSelf, clock, *logs_, cache_, [this](std::string_view) { return this->config(); }, [] { return std::int64_t{7}; },
-                            io_.get_executor(), 1, io_.get_executor(), nullptr, 30'000};
+    ReplicaManagerDeps deps{kSelf, clock, *logs_, cache_, [this](std::string_view topic) { return topic_config ? topic_config(topic) : this->config(); }, [] { return std::int64_t{7}; },
+                            blocking ? blocking : Executor(io_.get_executor()), 1, io_.get_executor(), nullptr, 30'000};
     replicas_ = std::make_unique<ReplicaManager>(std::move(deps));
   }
   ~LocalBroker() {
     replicas_->shutdown();
     poll();
   }
+
+  /// Set by a test: the effective configuration that the replica manager asks for.
+  std::function<std::shared_ptr<const config::LogConfig>(std::string_view topic)> topic_config;
 
   ReplicaManager& replicas() { return *replicas_; }
   storage::LogManager& logs() { return *logs_; }
@@ -131,9 +138,9 @@ class LocalBroker {
     }
     run(replicas_->update_metadata(request));
   }
-  std::vector<ErrorCode> leader_and_isr(std::string_view topic, std::int32_t partitions, std::int32_t epoch, bool is_new, TopicId id = {},
-                                        std::int32_t controller_epoch = 1, std::vector<BrokerId> replicas = {kSelf}) {
-    Arena arena;
+  /// The request by which the controller makes this broker the leader. It lies in `arena`.
+  static protocol::LeaderAndIsrRequest leadership(std::string_view topic, std::int32_t partitions, std::int32_t epoch, Arena& arena, bool is_new = true, TopicId id = {},
+                                                  std::int32_t controller_epoch = 1, const std::vector<BrokerId>& replicas = {kSelf}) {
     protocol::LeaderAndIsrRequest request;
     request.controller_epoch = controller_epoch;
     auto& t = request.topic_states.add(arena);
@@ -149,6 +156,12 @@ class LocalBroker {
       for (const auto r : replicas) p.replicas.push_back(arena, r);
       p.is_new = is_new;
     }
+    return request;
+  }
+  std::vector<ErrorCode> leader_and_isr(std::string_view topic, std::int32_t partitions, std::int32_t epoch, bool is_new, TopicId id = {},
+                                        std::int32_t controller_epoch = 1, std::vector<BrokerId> replicas = {kSelf}) {
+    Arena arena;
+    const auto request = leadership(topic, partitions, epoch, arena, is_new, id, controller_epoch, replicas);
     const auto response = run(replicas_->become_leader_or_follower(request, 7, arena));
     if (response.error_code != ErrorCode::none) return {response.error_code};
     std::vector<ErrorCode> out;
@@ -218,13 +231,8 @@ class LocalBroker {
 /// The bytes of a slice.
 inline std::vector<std::byte> bytes_of(const storage::FileSlice& slice) {
   std::vector<std::byte> out(slice.size);
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const auto n = slice.file->read_at(slice.position + done, MutableBytes(out).subspan(done));
-    if (!n || *n == 0) break;
-    done += *n;
-  }
-  out.resize(done);
+  const auto got = storage::read_slice(slice, out);
+  out.resize(got ? *got : 0);
   return out;
 }
 

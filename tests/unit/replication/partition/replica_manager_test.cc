@@ -1,8 +1,13 @@
 #include "replication/partition/replica_manager.h"
 
+#include <boost/asio/thread_pool.hpp>
 #include <catch2/catch.hpp>
 
+#include <thread>
+
+#include "config/metrics.h"
 #include "tests/unit/replication/partition/local_broker.h"
+#include "tests/unit/storage/cold_disk.h"
 
 using namespace moldau;
 using namespace moldau::replication;
@@ -118,6 +123,65 @@ TEST_CASE("ReplicaManager: byte budgets over several partitions", "[replication]
   CHECK(sizes() == std::vector<std::uint32_t>{one, one, 0});
 }
 
+TEST_CASE("ReplicaManager: cold indexes and headers are read on the pool, not on the caller's thread", "[replication]") {
+  ManualClock clock;
+  const auto random = make_seeded_random(1);
+  storage::SimDisk sim{1};
+  storage::test::ColdDisk disk(sim);
+  boost::asio::thread_pool pool(1);
+  config::LogConfig config;
+  config.segment_bytes = 2000;
+  config.index_interval_bytes = 100;
+  LocalBroker broker(disk, clock, *random, config, pool.get_executor());
+  const auto wait_for = [&broker](auto pending) {
+    broker.io().restart();
+    broker.io().run();  // until the pool has answered
+    REQUIRE(pending->value.has_value());
+    return std::move(*pending->value);
+  };
+  broker.tell("foo", 1, 0);
+  Arena arena;
+  protocol::LeaderAndIsrRequest request = broker.leadership("foo", 1, 0, arena);
+  const auto led = wait_for(broker.start(broker.replicas().become_leader_or_follower(request, 7, arena)));
+  REQUIRE(led.topics[0].partition_errors[0].error_code == ErrorCode::none);
+  const TopicPartition tp{"foo", 0};
+  for (int i = 0; i < 100; ++i) broker.append(tp, {std::string(100, 'x')});
+  const auto log = broker.replicas().partition(tp)->log();
+  REQUIRE(log->segment_count() > 3);
+
+  disk.chill();
+  const auto got = wait_for(broker.start(broker.fetch(Fixture::params(), {{tp, 20, 300}, {tp, 99}})));
+  CHECK(got[0].read.error == ErrorCode::none);
+  CHECK(got[0].read.data.slice.size == 300);
+  CHECK(got[1].read.data.slice.size > 0);
+  CHECK(disk.waited().size() == 1);
+  CHECK_FALSE(disk.waited().contains(std::this_thread::get_id()));
+  // Warm now: no pool is needed.
+  const auto again = broker.start(broker.fetch(Fixture::params(), {{tp, 20, 300}}));
+  CHECK(again->value.has_value());
+  pool.join();
+}
+
+TEST_CASE("ReplicaManager: a fetch of an older segment does not wait for more", "[replication]") {
+  config::LogConfig config;
+  config.segment_bytes = 1000;
+  Fixture f(config);
+  f.broker.lead("foo", 1, 0);
+  for (int i = 0; i < 20; ++i) f.broker.append(f.tp, {std::string(100, 'x')});
+  const auto log = f.broker.replicas().partition(f.tp)->log();
+  REQUIRE(log->segment_count() > 2);
+  // The rest of the first segment is less than was asked for, but there is more behind it.
+  auto old = f.broker.start(f.broker.fetch(f.params(1 << 20), {{f.tp, 1}}));
+  REQUIRE(old->value.has_value());
+  CHECK((*old->value)[0].read.data.slice.size > 0);
+  // In the last segment the wait is for real.
+  auto last = f.broker.start(f.broker.fetch(f.params(1 << 20), {{f.tp, 19}}));
+  CHECK_FALSE(last->value.has_value());
+  // It ends when the segment is not the last one any more.
+  for (int i = 0; i < 20 && !last->value.has_value(); ++i) f.broker.append(f.tp, {std::string(900, 'x')});
+  CHECK(last->value.has_value());
+}
+
 TEST_CASE("ReplicaManager: a waiting fetch is woken by an append, and ends at its time", "[replication]") {
   Fixture f;
   f.broker.lead("foo", 2, 0);
@@ -217,8 +281,16 @@ TEST_CASE("ReplicaManager: produce errors", "[replication]") {
   SECTION("coordinators may append to internal topics") {
     auto run = [&]() -> Awaitable<ErrorCode> {
       const auto batch = make_batch({"x"});
-      const auto done = co_await f.broker.replicas().append_internal({"__consumer_offsets", 0}, batch.bytes(), -1, Millis(1000));
-      co_return done ? ErrorCode::none : done.error().code;
+      AppendOptions options;
+      options.acks = -1;
+      options.internal_topics_allowed = true;
+      options.origin = storage::AppendOrigin::coordinator;
+      PartitionRecords in;
+      in.tp = TopicPartitionView("__consumer_offsets", 0);
+      in.records = batch.bytes();
+      PartitionAppendResult out;
+      co_await f.broker.replicas().append_records(options, std::span(&in, 1), std::span(&out, 1));
+      co_return out.error;
     };
     CHECK(f.broker.run(run()) == ErrorCode::none);
     CHECK(f.broker.replicas().leader_log({"__consumer_offsets", 0})->log_end_offset() == Offset(1));
@@ -367,4 +439,73 @@ TEST_CASE("ReplicaManager: 2,000 partitions in one request", "[replication]") {
   CHECK(f.broker.replicas().partitions().size() == 2000);
   const auto dirs = f.broker.replicas().describe_log_dirs([](TopicPartitionView tp) { return tp.partition < 10; });
   CHECK(dirs[0].replicas.size() == 10);
+}
+
+TEST_CASE("Partition: a log directory that fails during a role change refuses it", "[replication]") {
+  Fixture f;
+  PartitionEnv env{kSelf, f.clock, 30'000, [](BrokerId) { return true; }, nullptr};
+  TopicMetricsRegistry metrics;
+  const auto p = std::make_shared<Partition>(f.tp, env, metrics.get("foo"));
+  const BrokerId self[] = {kSelf};
+  PartitionAssignment to;
+  to.leader = kSelf;
+  to.leader_epoch = LeaderEpoch(3);
+  to.isr = self;
+  to.replicas = self;
+  // No log yet: between its creation and the change the directory failed.
+  CHECK(p->make_leader(to) == ErrorCode::kafka_storage_error);
+  p->set_log(*f.broker.logs().get_or_create(f.tp, f.broker.config(), true, id_of("foo")));
+  p->mark_offline();
+  CHECK(p->make_leader(to) == ErrorCode::kafka_storage_error);
+  CHECK(p->make_follower(to) == ErrorCode::kafka_storage_error);
+  CHECK(p->snapshot().role == PartitionState::Role::none);
+  p->expire_isr();
+}
+
+TEST_CASE("ReplicaManager: a configuration that changes while a log is made reaches it", "[replication]") {
+  Fixture f;
+  const auto retention = [](std::int64_t ms) {
+    config::LogConfig c;
+    c.retention_ms = ms;
+    return std::make_shared<const config::LogConfig>(c);
+  };
+  // Asked before the log is there; while it is made the topic is changed, and whoever brings changes to logs does not find it. While the log catches up comes
+  // another one.
+  int asked = 0;
+  f.broker.topic_config = [&](std::string_view) { return retention(++asked == 1 ? 1000 : asked == 2 ? 2000 : 3000); };
+  CHECK(f.broker.lead("changed", 1, 0) == all(1, ErrorCode::none));
+  CHECK(f.broker.replicas().partition({"changed", 0})->log()->config()->retention_ms == 3000);
+}
+
+TEST_CASE("ReplicaManager: requests that wait are counted, by kind and by partition", "[replication]") {
+  Fixture f;
+  f.broker.lead("foo", 2, 0);
+  const auto shown = [](std::string_view name) {
+    double sum = -1;
+    for (const auto& family : config::collect_metrics(0))
+      if (family.name == name)
+        for (const auto& sample : family.samples)
+          if (sample.labels == std::vector<std::pair<std::string, std::string>>{{"delayedOperation", "Fetch"}}) sum = sample.value;
+    return sum;
+  };
+  CHECK(shown("kafka_server_delayedoperationpurgatory_numdelayedoperations") == 0);
+  auto waiting = f.broker.start(f.broker.fetch(f.params(), {{{"foo", 0}}, {{"foo", 1}}}));
+  REQUIRE_FALSE(waiting->value);
+  CHECK(shown("kafka_server_delayedoperationpurgatory_numdelayedoperations") == 1);
+  CHECK(shown("kafka_server_delayedoperationpurgatory_purgatorysize") == 2);
+  f.broker.append({"foo", 1}, {"x"});
+  f.broker.poll();
+  CHECK(waiting->value);
+  CHECK(shown("kafka_server_delayedoperationpurgatory_numdelayedoperations") == 0);
+  CHECK(shown("kafka_server_delayedoperationpurgatory_purgatorysize") == 0);
+}
+
+TEST_CASE("ReplicaManager: a directory that fails while a log is made takes the partition offline", "[replication]") {
+  Fixture f;
+  f.broker.lead("foo", 1, 0);
+  f.disk.inject(storage::SimDisk::Operation::write, "bar-0");
+  CHECK(f.broker.lead("bar", 1, 0) == all(1, ErrorCode::kafka_storage_error));
+  CHECK(f.broker.replicas().partition({"bar", 0})->is_offline());
+  CHECK(f.broker.append({"bar", 0}, {"x"}).error == ErrorCode::kafka_storage_error);
+  CHECK(f.broker.append({"foo", 0}, {"x"}).error == ErrorCode::kafka_storage_error);
 }

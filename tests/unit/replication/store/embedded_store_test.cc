@@ -9,9 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
+#include <new>
 
+#include "config/metric_handles.h"
 #include "replication/store/memory_store.h"
 #include "store_world.h"
 
@@ -199,9 +203,8 @@ TEST_CASE("MetadataStore: removes a subtree, retries what a lost connection swal
   boost::asio::steady_timer back(context, std::chrono::milliseconds(50));
   back.async_wait([&](boost::system::error_code) { ensemble.set_connected(*store, true); });
   CHECK(wait(store->create("/a/e")).has_value());
-  CHECK(wait(store->remove_recursive("/a")).has_value());
-  CHECK(wait(store->exists("/a")).error() == StoreError::no_node);
-  CHECK(wait(store->remove_recursive("/a")).has_value());
+  CHECK(wait(store->remove("/a/e")).has_value());
+  CHECK(wait(store->exists("/a/e")).error() == StoreError::no_node);
 
   // An expired session loses its ephemeral nodes and is told.
   auto other = ensemble.connect();
@@ -214,4 +217,80 @@ TEST_CASE("MetadataStore: removes a subtree, retries what a lost connection swal
   CHECK(store->session_id() != first);
   CHECK(events.states == std::vector<SessionState>{SessionState::expired, SessionState::connected});
   store->remove_listener(&events);
+}
+
+TEST_CASE("EmbeddedStore: an exception on its thread is a lost connection, nothing is half done", "[store]") {
+  struct BrokenClock final : Clock {
+    [[nodiscard]] WallTime wall() const override {
+      if (broken) throw std::bad_alloc();
+      return system_clock().wall();
+    }
+    [[nodiscard]] SteadyTime steady() const override { return system_clock().steady(); }
+    std::atomic<bool> broken{false};
+  };
+  struct Thrower final : StoreListener {
+    void on_store_event(const StoreEvent&) override { throw std::bad_alloc(); }
+  };
+  const TempDir dir;
+  BrokenClock clock;
+  auto opened = open_embedded_store(dir.path(), clock);
+  REQUIRE(opened.has_value());
+  auto& store = **opened;
+  CHECK(run(store.create("/a", "1")).has_value());
+  clock.broken = true;
+  std::promise<StoreError> failed;
+  store.submit({StoreOp::set("/a", "2")}, [&](std::vector<StoreResponse> answers) { failed.set_value(answers[0].error); });
+  CHECK(failed.get_future().get() == StoreError::connection_loss);
+  clock.broken = false;
+  CHECK(run(store.get("/a", true))->data == "1");
+  // Nor does a listener end it.
+  Thrower thrower;
+  store.add_listener(&thrower);
+  CHECK(run(store.set("/a", "3")).has_value());
+  CHECK(run(store.get("/a"))->data == "3");
+  store.remove_listener(&thrower);
+}
+
+TEST_CASE("EmbeddedStore: a flood that its thread can't follow is refused, not kept", "[store]") {
+  boost::asio::io_context context;
+  const TempDir dir;
+  EmbeddedStoreOptions options;
+  options.executor = context.get_executor();
+  auto opened = open_embedded_store(dir.path(), system_clock(), std::move(options));
+  REQUIRE(opened.has_value());
+  std::map<StoreError, std::size_t> answers;
+  const std::vector<StoreOp> thousand(1000, StoreOp::exists("/"));
+  for (int i = 0; i < 250; ++i) (*opened)->submit(thousand, [&](std::vector<StoreResponse> got) { ++answers[got[0].error]; });
+  CHECK(answers[StoreError::connection_loss] == 50);
+  CHECK(config::metrics().metadata_store_queue_size.value() == 200'000);
+  context.run();
+  CHECK(answers[StoreError::ok] == 200);
+  CHECK(config::metrics().metadata_store_queue_size.value() == 0);
+  (*opened)->close();
+}
+
+TEST_CASE("MetadataStore: a store that stays away is given up after the patience, at a deadline, or when the broker stops", "[store]") {
+  boost::asio::io_context context;
+  ManualClock clock;
+  MemoryEnsemble ensemble(context.get_executor(), clock);
+  auto store = ensemble.connect();
+  ensemble.set_connected(*store, false);
+  const auto took = [&](std::optional<SteadyTime> deadline) {
+    const auto began = std::chrono::steady_clock::now();
+    auto answers = boost::asio::co_spawn(context, store->pipeline({StoreOp::create("/a")}, deadline), boost::asio::use_future);
+    context.restart();
+    context.run();
+    CHECK(answers.get()[0].error == StoreError::connection_loss);
+    return std::chrono::steady_clock::now() - began;
+  };
+  CHECK(took(std::chrono::steady_clock::now()) < std::chrono::milliseconds(500));
+  store->set_patience(Millis(1100));
+  const auto patient = took(std::nullopt);
+  CHECK(patient >= std::chrono::seconds(1));
+  CHECK(patient < std::chrono::seconds(3));
+  // In the middle of a pause, and then before the next one.
+  boost::asio::steady_timer stop(context, std::chrono::milliseconds(50));
+  stop.async_wait([&](boost::system::error_code) { store->stop_retrying(); });
+  CHECK(took(MetadataStore::kUntilStopped) < std::chrono::milliseconds(900));
+  CHECK(took(MetadataStore::kUntilStopped) < std::chrono::milliseconds(500));
 }

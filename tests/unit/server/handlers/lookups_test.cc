@@ -1,4 +1,4 @@
-// ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs, DescribeProducers, InitProducerId.
+// ListOffsets, Metadata, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs, DescribeProducers, InitProducerId.
 #include <catch2/catch.hpp>
 
 #include "protocol/messages/delete_records.h"
@@ -6,6 +6,7 @@
 #include "protocol/messages/describe_producers.h"
 #include "protocol/messages/init_producer_id.h"
 #include "protocol/messages/list_offsets.h"
+#include "protocol/messages/metadata.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
 #include "tests/unit/server/handlers/handler_fixture.h"
 
@@ -36,6 +37,21 @@ struct Fixture : HandlerFixture {
 };
 
 }  // namespace
+
+TEST_CASE("Metadata: an unknown topic id has no operations, whatever else is asked", "[server]") {
+  Fixture f;
+  f.request(12);
+  protocol::MetadataRequest req;
+  req.topics.emplace();
+  auto& topic = req.topics->add(f.ctx->arena());
+  topic.topic_id = TopicId{7, 7};
+  topic.name = "foo";
+  req.include_topic_authorized_operations = true;
+  const auto response = f.broker.run(handle_metadata(*f.ctx, req));
+  REQUIRE(response.topics.size() == 1);
+  CHECK(response.topics[0].error_code == ErrorCode::unknown_topic_id);
+  CHECK(response.topics[0].topic_authorized_operations == INT32_MIN);
+}
 
 TEST_CASE("ListOffsets: special timestamps by version", "[server]") {
   Fixture f;
@@ -140,9 +156,14 @@ TEST_CASE("InitProducerId and DescribeProducers: an idempotent producer", "[serv
   f.request(4);
   protocol::InitProducerIdRequest transactional;
   transactional.transactional_id = "t";
+  transactional.transaction_timeout_ms = 60000;
   const auto refused = f.broker.run(handle_init_producer_id(*f.ctx, transactional));
   CHECK(refused.error_code == ErrorCode::invalid_request);
   CHECK(refused.producer_id == kNoProducerId);
+
+  f.request(4);
+  transactional.transaction_timeout_ms = 0;
+  CHECK(f.broker.run(handle_init_producer_id(*f.ctx, transactional)).error_code == ErrorCode::invalid_transaction_timeout);
 
   f.request(4);
   protocol::InitProducerIdRequest half;

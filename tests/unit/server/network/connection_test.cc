@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "server/network/suspend.h"
+#include "protocol/base/suspend.h"
 
 using namespace moldau;
 using namespace moldau::server;
@@ -20,6 +20,7 @@ struct Wire {
   std::deque<std::string> incoming;
   std::string written;
   bool closed = false;
+  bool ended = false;  ///< The peer has closed its sending side.
   Resumption reader;
   void feed(std::string bytes) {
     incoming.push_back(std::move(bytes));
@@ -37,7 +38,7 @@ class WireTransport final : public Transport {
   Awaitable<std::size_t> read_some(MutableBytes out) override {
     for (;;) {
       if (const auto got = try_read(out); got > 0) co_return got;
-      if (wire_.closed) co_return 0;
+      if (wire_.closed || wire_.ended) co_return 0;
       auto park = [this](Resumption resumption) { wire_.reader = std::move(resumption); };
       co_await suspend_with(std::move(park));
     }
@@ -71,6 +72,13 @@ class WireTransport final : public Transport {
   Wire& wire_;
 };
 
+Splice file_at(std::size_t at, std::uint32_t size) {
+  Splice splice;
+  splice.at = at;
+  splice.range.size = size;
+  return splice;
+}
+
 /// Frames are texts: the first letter says the kind ('p' overlaps, 'x' is refused), the answer is the text in brackets. Frames
 /// named in `hold` wait until the test lets them go, after releasing the order when they begin with 'p'.
 class TextDispatcher final : public Dispatcher {
@@ -92,7 +100,7 @@ class TextDispatcher final : public Dispatcher {
     response.buffer.append(as_bytes("[" + text + "]"));
     response.send = !text.ends_with("silent");
     response.close = text.ends_with("last");
-    if (text.ends_with("file")) response.splices.push_back({1, FileRange{nullptr, -1, 0, 42}});
+    if (text.ends_with("file")) response.splices.push_back(file_at(1, 42));
     co_return response;
   }
   void let_go(const std::string& text) {
@@ -118,10 +126,11 @@ struct Bench {
   MemoryBudget budget;
   std::shared_ptr<Connection> connection;
   bool ended = false;
+  int closed = 0;
 
   explicit Bench(std::int64_t memory = -1) : budget(memory) {
     connection = std::make_shared<Connection>(std::make_unique<WireTransport>(wire), ConnectionInfo{}, dispatcher, budget, ConnectionLimits{1000000},
-                                              context.get_executor());
+                                              context.get_executor(), [this](Connection&) { ++closed; });
     boost::asio::co_spawn(context, connection->run(), [this](const std::exception_ptr&) { ended = true; });
   }
   ~Bench() {
@@ -135,6 +144,10 @@ struct Bench {
   void run() {
     context.restart();
     context.poll();
+  }
+  void run_for(std::chrono::milliseconds time) {
+    context.restart();
+    context.run_for(time + std::chrono::milliseconds(200));
   }
 };
 
@@ -233,6 +246,93 @@ TEST_CASE("Connection: a peer that closes ends it, also within a frame", "[netwo
   bench.wire.wake();
   bench.run();
   REQUIRE(bench.ended);
+}
+
+TEST_CASE("Connection: the peer's end is seen while a request is held", "[network]") {
+  Bench bench;
+  bench.dispatcher.hold["a"] = true;
+  bench.wire.feed(frame("a"));
+  bench.run();
+  REQUIRE(bench.dispatcher.started == "a ");
+  bench.wire.ended = true;
+  bench.wire.wake();
+  bench.run();
+  REQUIRE_FALSE(bench.wire.closed);  // it may have closed its sending side only
+  bench.run_for(Connection::kEndedGrace);
+  REQUIRE(bench.wire.closed);
+  REQUIRE(bench.closed == 1);  // the socket is gone, though its request is still worked on
+  REQUIRE_FALSE(bench.ended);
+  bench.dispatcher.let_go("a");
+  bench.run();
+  REQUIRE(bench.ended);
+  REQUIRE(bench.wire.written.empty());
+  REQUIRE(bench.closed == 1);
+}
+
+TEST_CASE("Connection: who closes the sending side only still gets the answer", "[network]") {
+  Bench bench;
+  for (const std::string name : {"a", "p"}) {
+    bench.dispatcher.hold[name] = true;
+    bench.wire.feed(frame(name));
+  }
+  bench.run();
+  bench.dispatcher.let_go("a");
+  bench.run();
+  bench.wire.ended = true;
+  bench.wire.wake();
+  bench.run();
+  bench.dispatcher.let_go("p");
+  bench.run();
+  REQUIRE(bench.wire.written == "[a][p]");
+  REQUIRE(bench.ended);
+}
+
+TEST_CASE("Connection: what comes behind a held request waits in the inbox, no more is read", "[network]") {
+  Bench bench;
+  bench.dispatcher.hold["a"] = true;
+  bench.wire.feed(frame("a"));
+  bench.run();
+  bench.wire.feed(frame(std::string(5000, 'b')));
+  bench.run();
+  REQUIRE(bench.wire.incoming.size() == 1);  // the rest stays with the peer
+  REQUIRE(bench.dispatcher.started == "a ");
+  bench.dispatcher.let_go("a");
+  bench.run();
+  REQUIRE(bench.wire.written == "[a][" + std::string(5000, 'b') + "]");
+}
+
+TEST_CASE("Connection: a request that waits holds nothing of the memory budget", "[network]") {
+  // As the members of a group: each JoinGroup waits for the others. And a Produce in order, which waits for a follower's Fetch.
+  for (const std::string name : {"a", "p"}) {
+    Bench bench(1);
+    bench.dispatcher.hold[name] = true;
+    bench.wire.feed(frame(name));
+    bench.run();
+    REQUIRE(bench.dispatcher.held.contains(name));
+    std::optional<MemoryBudget::Hold> other;
+    const auto taker = [&]() -> Awaitable<void> { other = co_await bench.budget.take(1); };
+    boost::asio::co_spawn(bench.context, taker(), [](const std::exception_ptr&) {});
+    bench.run();
+    CHECK(other);
+    bench.dispatcher.let_go(name);
+    bench.run();
+    CHECK(bench.wire.written == "[" + name + "]");
+  }
+}
+
+TEST_CASE("Connection: a frame holds the memory budget until its request waits or ends", "[network]") {
+  Bench bench(1);
+  bench.wire.feed(frame("abcdef").substr(0, 7));
+  bench.run();
+  std::optional<MemoryBudget::Hold> other;
+  const auto taker = [&]() -> Awaitable<void> { other = co_await bench.budget.take(1); };
+  boost::asio::co_spawn(bench.context, taker(), [](const std::exception_ptr&) {});
+  bench.run();
+  CHECK_FALSE(other);
+  bench.wire.feed("def");
+  bench.run();
+  CHECK(other);
+  CHECK(bench.wire.written == "[abcdef]");
 }
 
 TEST_CASE("MemoryBudget: lets one in while any is left, then makes the next wait", "[network]") {

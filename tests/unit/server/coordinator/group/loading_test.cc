@@ -2,8 +2,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "protocol/base/arena.h"
+#include "protocol/base/byte_buffer.h"
+#include "protocol/messages/group_records.h"
 #include "protocol/records/any_batch.h"
 #include "protocol/records/record_batch_builder.h"
+#include "protocol/wire/writer.h"
 #include "server/coordinator/group/append_batch.h"
 #include "server/coordinator/group/group_records.h"
 #include "tests/unit/server/coordinator/group/shard_driver.h"
@@ -282,6 +286,67 @@ TEST_CASE("Loading: a million offsets", "[.bench]") {
   const auto ms = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start).count();
   CHECK(d.shard.offset_count() == 1'000'000);
   WARN("1,000,000 offsets, " << log.size() / 1048576 << " MiB: " << ms << " ms");
+}
+
+TEST_CASE("Loading: values of each version that Apache Kafka 3.9 reads", "[group]") {
+  const auto versioned = [](const auto& message, std::int16_t version) {
+    protocol::ByteBuffer bytes;
+    protocol::Writer w(bytes);
+    w.write(version);
+    message.encode(w, version);
+    return std::string(as_string(bytes.bytes()));
+  };
+  for (std::int16_t version = 0; version <= 4; ++version) {
+    INFO("version " << version);
+    protocol::OffsetCommitValue offset;
+    offset.offset = Offset(42);
+    offset.metadata = "m";
+    offset.commit_timestamp = 7;
+    if (version == 1) offset.expire_timestamp = 99;
+    if (version >= 3) offset.leader_epoch = LeaderEpoch(5);
+    const auto committed = read_offset_value(as_bytes(versioned(offset, version)));
+    REQUIRE(committed);
+    CHECK(committed->offset == 42);
+    CHECK(committed->metadata == "m");
+    CHECK(committed->commit_timestamp_ms == 7);
+    CHECK(committed->leader_epoch == (version >= 3 ? 5 : -1));
+    CHECK(committed->expire_timestamp_ms == (version == 1 ? std::optional<std::int64_t>(99) : std::nullopt));
+
+    Arena arena;
+    protocol::GroupMetadataValue group;
+    group.protocol_type = "consumer";
+    group.generation = 3;
+    group.protocol = "range";
+    group.leader = "one";
+    if (version >= 2) group.current_state_timestamp = 8;
+    group.members.reserve(arena, 1);
+    auto& member = group.members.add(arena);
+    member.member_id = "one";
+    if (version >= 3) member.group_instance_id = "i";
+    member.client_id = "c";
+    member.client_host = "/h";
+    if (version >= 1) member.rebalance_timeout = 2'000;
+    member.session_timeout = 1'000;
+    member.subscription = as_bytes("s");
+    member.assignment = as_bytes("a");
+    const auto stored = read_group_value(as_bytes(versioned(group, version)));
+    REQUIRE(stored);
+    CHECK(stored->generation == 3);
+    CHECK(stored->protocol_type == "consumer");
+    CHECK(stored->protocol == "range");
+    CHECK(stored->leader == "one");
+    CHECK(stored->state_timestamp_ms == (version >= 2 ? std::optional<std::int64_t>(8) : std::nullopt));
+    REQUIRE(stored->members.size() == 1);
+    const auto& m = stored->members[0];
+    CHECK(m.id == "one");
+    CHECK(m.instance_id == (version >= 3 ? std::optional<std::string>("i") : std::nullopt));
+    CHECK(m.rebalance_timeout_ms == (version >= 1 ? 2'000 : 1'000));
+    CHECK(m.session_timeout_ms == 1'000);
+    CHECK(m.metadata("range") == "s");
+    CHECK(m.assignment == "a");
+  }
+  CHECK(!read_offset_value(as_bytes(versioned(protocol::OffsetCommitValue(), 3).replace(1, 1, "\x05"))));
+  CHECK(!read_group_value(as_bytes(versioned(protocol::GroupMetadataValue(), 3).replace(1, 1, "\x05"))));
 }
 
 TEST_CASE("Loading: old record versions", "[group]") {

@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <limits>
+
 #include "server/coordinator/group/group_records.h"
 #include "tests/unit/server/coordinator/group/shard_driver.h"
 
@@ -277,7 +280,7 @@ TEST_CASE("Deleted topics take their offsets along", "[group]") {
   d.commit({offset_of("t", 0, 2)});  // under way
   const std::vector<TopicPartitionView> gone{{"t", 0}, {"t", 1}};
   Effects fx;
-  d.shard.on_partitions_deleted(gone, d.now, fx);
+  for (const auto& id : d.shard.group_ids()) d.shard.on_partitions_deleted(id, gone, d.now, fx);
   d.take(fx);
   d.appends_done();
   CHECK(d.fetch("t", 0).offset == -1);
@@ -288,6 +291,13 @@ TEST_CASE("Deleted topics take their offsets along", "[group]") {
 TEST_CASE("Expiry of offsets", "[group]") {
   ShardDriver d;
   const auto at = d.now.wall_ms;
+  SECTION("timestamps that overflow wrap as in Java") {
+    d.commit({offset_of("t", 0, 1, std::numeric_limits<std::int64_t>::min()), offset_of("t", 1, 1, std::numeric_limits<std::int64_t>::max())});
+    d.appends_done();
+    CHECK(d.expire() == 0);
+    d.advance(7 * kDay);
+    CHECK(d.expire() == 0);
+  }
   SECTION("a simple consumer: by commit time") {
     d.commit({offset_of("t", 0, 1, at), offset_of("t", 1, 1, at + kDay)});
     d.appends_done();

@@ -218,6 +218,34 @@ TEST_CASE("Sessions: who waits in a join does not time out, and has a whole sess
   CHECK(d.group().size() == 0);
 }
 
+TEST_CASE("Sessions: nobody is dead whose heartbeat came before the timer got its turn", "[group]") {
+  Two d;
+  d.make_stable();
+  const auto deadline = *d.shard.next_deadline();
+  const auto fire = [&](SteadyTime until) {
+    Effects fx;
+    d.shard.on_tick(until, d.now, fx);
+    d.take(fx);
+  };
+  // The process stood still for 20 s.
+  d.move_to(deadline + Millis(20'000));
+  CHECK(d.shard.anything_due(d.now));
+  CHECK(d.heartbeat(d.leader, 1) == ErrorCode::none);
+  CHECK(d.heartbeat(d.follower, 1) == ErrorCode::none);
+  CHECK(!d.shard.anything_due(d.now));
+  fire(d.now.steady);
+  CHECK(d.state() == GroupState::stable);
+  CHECK(*d.shard.next_deadline() == d.now.steady + Millis(10'000));
+
+  // What became due only since the look at the sockets began waits for the next look.
+  const auto looked = d.now.steady + Millis(9'999);
+  d.move_to(looked + Millis(5'000));
+  fire(looked);
+  CHECK(d.state() == GroupState::stable);
+  fire(d.now.steady);
+  CHECK(d.group().size() == 0);
+}
+
 TEST_CASE("LeaveGroup", "[group]") {
   Two d;
   d.make_stable();

@@ -150,14 +150,14 @@ class ShardDriver {
       if (*next > until) break;
       if (*next > now.steady) move_to(*next);
       Effects fx;
-      shard.on_tick(now, fx);
+      shard.on_tick(now.steady, now, fx);
       take(fx);
     }
     move_to(until);
   }
   void run_due() {
     Effects fx;
-    shard.on_tick(now, fx);
+    shard.on_tick(now.steady, now, fx);
     take(fx);
   }
   /// Completes the oldest append.

@@ -4,33 +4,45 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
+#include "protocol/base/one_shot.h"
 #include "protocol/base/random.h"
 #include "protocol/records/any_batch.h"
 #include "server/coordinator/group/group_loader.h"
 #include "server/coordinator/runtime/coordinator_log.h"
-#include "server/coordinator/runtime/one_shot.h"
+#include "server/coordinator/runtime/group_shard_runner.h"
 #include "server/coordinator/runtime/partition_for.h"
+#include "tests/unit/server/coordinator/runtime/group_requests.h"
 
 namespace moldau::server {
 namespace {
+
+using test::commit_of;
+using test::join_of;
 
 /// A log in memory. Replication waits while `hold` is set.
 class MemoryLog final : public CoordinatorLog {
  public:
   Awaitable<Appended> append(std::int32_t partition, Bytes batch, bool all_replicas) override {
+    if (const auto shut = gate()) static_cast<void>(co_await shut->get());
+    happened();
     Appended a;
     const std::lock_guard lock(mutex_);
     if (fail_with != ErrorCode::none) {
@@ -52,11 +64,14 @@ class MemoryLog final : public CoordinatorLog {
   }
   Awaitable<ErrorCode> wait_committed(Appended appended) override { co_return co_await static_cast<OneShot<ErrorCode>*>(appended.waits.get())->get(); }
   Result<Range> range(std::int32_t partition) override {
+    happened();
+    ++looks;
     const std::lock_guard lock(mutex_);
     if (load_error != ErrorCode::none) return Error(load_error);
     return Range{Offset(0), Offset(logs_[partition].end)};
   }
   Status read(std::int32_t partition, Offset from, std::int32_t max_bytes, std::vector<std::byte>& into) override {
+    if (throw_on_read) throw std::runtime_error("as a test asked");
     const std::lock_guard lock(mutex_);
     into.clear();
     protocol::BatchCursor cursor(logs_[partition].bytes);
@@ -90,7 +105,35 @@ class MemoryLog final : public CoordinatorLog {
     return held_.size();
   }
 
+  /// Until loads have looked at the log so many times more.
+  void wait_for_looks(int more) {
+    for (const int until = looks + more; looks < until;) std::this_thread::yield();
+  }
+
+  /// Until `holds` says so; looked at after each append and each look of a load.
+  void wait_until(const std::function<bool()>& holds) {
+    for (;;) {
+      const auto seen = happened_.load();
+      if (holds()) return;
+      std::unique_lock lock(happened_mutex_);
+      REQUIRE(happening_.wait_for(lock, std::chrono::seconds(20), [&] { return happened_ != seen; }));
+    }
+  }
+  /// Appends wait at it until it is opened.
+  void shut_gate() {
+    const std::lock_guard lock(mutex_);
+    gate_ = std::make_shared<OneShot<bool>>();
+  }
+  void open_gate() {
+    const auto shut = gate();
+    const std::lock_guard lock(mutex_);
+    gate_.reset();
+    shut->set(true);
+  }
+
   std::atomic<bool> hold{false};
+  std::atomic<bool> throw_on_read{false};
+  std::atomic<int> looks{0};
   std::atomic<ErrorCode> fail_with{ErrorCode::none};
   std::atomic<ErrorCode> load_error{ErrorCode::none};
 
@@ -99,7 +142,21 @@ class MemoryLog final : public CoordinatorLog {
     std::vector<std::byte> bytes;
     std::int64_t end = 0;
   };
+  std::shared_ptr<OneShot<bool>> gate() {
+    const std::lock_guard lock(mutex_);
+    return gate_;
+  }
+  void happened() {
+    const std::lock_guard lock(happened_mutex_);
+    ++happened_;
+    happening_.notify_all();
+  }
+
+  std::mutex happened_mutex_;
+  std::condition_variable happening_;
+  std::atomic<int> happened_{0};
   std::mutex mutex_;
+  std::shared_ptr<OneShot<bool>> gate_;
   std::map<std::int32_t, Log> logs_;
   std::deque<std::shared_ptr<OneShot<ErrorCode>>> held_;
 };
@@ -126,7 +183,7 @@ class Broker {
   GroupCoordinatorDeps deps(GroupConfig groups) {
     OffsetsTopicConfig offsets;
     offsets.load_buffer_bytes = 200;
-    return GroupCoordinatorDeps{log, system_clock(), *random, io.get_executor(), blocking.get_executor(), groups, offsets};
+    return GroupCoordinatorDeps{log, system_clock(), *random, {io.get_executor()}, blocking.get_executor(), groups, offsets};
   }
   template <class T>
   std::future<T> spawn(Awaitable<T> what) {
@@ -138,10 +195,16 @@ class Broker {
     REQUIRE(f.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
     return f.get();
   }
-  void elect_all(std::int32_t epoch = 0) {
+  void elect_once(std::int32_t epoch = 0) {
     for (std::int32_t p = 0; p < coordinator.partition_count(); ++p) coordinator.on_elected(p, LeaderEpoch(epoch));
+  }
+  void elect_all(std::int32_t epoch = 0) {
+    elect_once(epoch);
     while (coordinator.list({}, {}).error == ErrorCode::coordinator_load_in_progress) std::this_thread::yield();
   }
+
+  /// Loads have drawn their conclusions from the looks at the log so far: they do so in one go, on the one thread.
+  void finish_looks() { boost::asio::post(blocking, boost::asio::use_future).get(); }
 
   MemoryLog& log;
   std::unique_ptr<Random> random;
@@ -150,34 +213,11 @@ class Broker {
   GroupCoordinator coordinator;
 };
 
-CommitRequest commit_of(const std::string& group, std::int64_t offset, const std::string& topic = "t", std::int32_t partition = 0) {
-  CommitRequest r;
-  r.group_id = group;
-  OffsetToCommit o;
-  o.topic = topic;
-  o.partition = partition;
-  o.offset = offset;
-  o.commit_timestamp_ms = system_clock().wall_ms();
-  r.offsets.push_back(o);
-  return r;
-}
-
 std::int64_t fetched(Broker& b, const std::string& group, const std::string& topic = "t", std::int32_t partition = 0) {
   const TopicPartitionView tp(topic, partition);
   const auto r = b.coordinator.fetch_offsets(group, std::span(&tp, 1), false);
   REQUIRE(r.error == ErrorCode::none);
   return r.offsets.at(0).offset;
-}
-
-JoinRequest join_of(const std::string& group) {
-  JoinRequest r;
-  r.group_id = group;
-  r.client_id = "c";
-  r.session_timeout_ms = 60'000;
-  r.rebalance_timeout_ms = 60'000;
-  r.protocol_type = "consumer";
-  r.protocols = {{"range", ""}};
-  return r;
 }
 
 TEST_CASE("GroupCoordinator: what is refused before a group is asked", "[coordinator]") {
@@ -209,13 +249,69 @@ TEST_CASE("GroupCoordinator: what is refused before a group is asked", "[coordin
     CHECK(c.describe("").state == "Empty");
     CHECK(b.run(c.delete_group("")) == ErrorCode::none);
   }
-  SECTION("a log that can't be read") {
-    log.load_error = ErrorCode::kafka_storage_error;
+}
+
+TEST_CASE("GroupCoordinator: a load that fails is tried again until it succeeds", "[coordinator]") {
+  MemoryLog log;
+  {
+    Broker b(log);
     b.elect_all();
-    CHECK(b.run(c.join(join_of("g"))).error == ErrorCode::not_coordinator);
+    CHECK(b.run(b.coordinator.commit_offsets(commit_of("g", 7))).errors.at(0) == ErrorCode::none);
+  }
+  Broker b(log);
+  auto& c = b.coordinator;
+  const auto refused_until = [&](ErrorCode with) {
+    log.wait_until([&] {
+      b.finish_looks();
+      return c.fetch_offsets("g", std::nullopt, false).error == with;
+    });
+    return c.fetch_offsets("g", std::nullopt, false).error;
+  };
+  SECTION("a disk that fails for a while") {
+    log.load_error = ErrorCode::kafka_storage_error;
+    b.elect_once();
+    log.wait_for_looks(8);  // each of 4 partitions twice: once is not the end
+    CHECK(b.run(c.join(join_of("g"))).error == ErrorCode::coordinator_load_in_progress);
+    HeartbeatQuery beat;
+    beat.group_id = "g";
+    CHECK(c.heartbeat(beat) == ErrorCode::none);
     log.load_error = ErrorCode::none;
-    b.elect_all(1);
-    CHECK(b.run(c.commit_offsets(commit_of("g", 1))).errors.at(0) == ErrorCode::none);
+    CHECK(refused_until(ErrorCode::none) == ErrorCode::none);
+    CHECK(fetched(b, "g") == 7);
+  }
+  SECTION("an exception") {
+    log.throw_on_read = true;
+    b.elect_once();
+    log.wait_for_looks(5);  // three partitions are empty: once each, and two at the fourth
+    CHECK(c.fetch_offsets("g", std::nullopt, false).error == ErrorCode::coordinator_load_in_progress);
+    log.throw_on_read = false;
+    CHECK(refused_until(ErrorCode::none) == ErrorCode::none);
+    CHECK(fetched(b, "g") == 7);
+  }
+  SECTION("a log that says it doesn't lead: clients look elsewhere meanwhile") {
+    log.load_error = ErrorCode::not_leader_or_follower;
+    b.elect_once();
+    CHECK(refused_until(ErrorCode::not_coordinator) == ErrorCode::not_coordinator);
+    log.load_error = ErrorCode::none;
+    CHECK(refused_until(ErrorCode::none) == ErrorCode::none);
+  }
+  SECTION("leadership goes: it is given up") {
+    log.load_error = ErrorCode::kafka_storage_error;
+    b.elect_once();
+    log.wait_for_looks(4);
+    for (std::int32_t p = 0; p < c.partition_count(); ++p) c.on_resigned(p, LeaderEpoch(1));
+    CHECK(c.fetch_offsets("g", std::nullopt, false).error == ErrorCode::not_coordinator);
+    log.load_error = ErrorCode::none;
+    b.elect_all(2);
+    CHECK(fetched(b, "g") == 7);
+  }
+  SECTION("the broker stops meanwhile: it does not wait for it") {
+    log.load_error = ErrorCode::kafka_storage_error;
+    b.elect_once();
+    log.wait_for_looks(12);
+    const auto began = std::chrono::steady_clock::now();
+    b.run(c.stop());
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
   }
 }
 
@@ -277,7 +373,7 @@ TEST_CASE("GroupCoordinator: leadership comes and goes", "[coordinator]") {
   b.elect_all(8);
   CHECK(c.describe("waits").state == "Dead");  // it was never stable
   for (int i = 0; i < 50; ++i) CHECK(fetched(b, "g" + std::to_string(i)) == i);
-  CHECK(c.committed_offsets().size() == 50);
+  CHECK(c.snapshot().offsets.size() == 50);
   c.on_resigned(p, std::nullopt);
   CHECK(c.describe("waits").error == ErrorCode::not_coordinator);
 }
@@ -344,10 +440,11 @@ TEST_CASE("GroupCoordinator: filters of ListGroups", "[coordinator]") {
   CHECK(names({"nonsense"}, {}).empty());
   CHECK(names({}, {"consumer"}).empty());
   CHECK(names({}, {"consumer", "classic"}).size() == 2);
-  const auto counts = b.coordinator.counts();
-  CHECK(counts.by_state[static_cast<std::size_t>(GroupState::empty)] == 1);
-  CHECK(counts.by_state[static_cast<std::size_t>(GroupState::completing_rebalance)] == 1);
-  CHECK(counts.offsets == 1);
+  const auto all = b.coordinator.snapshot();
+  CHECK(all.by_state[static_cast<std::size_t>(GroupState::empty)] == 1);
+  CHECK(all.by_state[static_cast<std::size_t>(GroupState::completing_rebalance)] == 1);
+  CHECK(all.offsets.size() == 1);
+  CHECK(all.members.size() == 2);
 }
 
 TEST_CASE("GroupCoordinator: timers run by themselves", "[coordinator]") {
@@ -359,7 +456,7 @@ TEST_CASE("GroupCoordinator: timers run by themselves", "[coordinator]") {
   auto r = join_of("g");
   r.session_timeout_ms = 50;
   CHECK(b.run(b.coordinator.join(r)).generation == 1);
-  for (int i = 0; i < 400 && b.coordinator.describe("g").state != "Empty"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  log.wait_until([&] { return b.coordinator.describe("g").state == "Empty"; });  // its record is appended after that
   CHECK(b.coordinator.describe("g").state == "Empty");
 }
 
@@ -388,17 +485,47 @@ TEST_CASE("GroupCoordinator: many groups and commits at once, all there after a 
   for (int g = 0; g < kGroups; ++g) CHECK(fetched(b, "g" + std::to_string(g), "topic", g % 3) == kCommits);
 }
 
-TEST_CASE("GroupCoordinator: topics that are deleted take their offsets along", "[coordinator]") {
+TEST_CASE("GroupCoordinator: requests are refused while too many appends wait", "[coordinator]") {
   MemoryLog log;
-  Broker b(log);
+  Broker b(log, 1);
   b.elect_all();
-  for (int g = 0; g < 10; ++g) {
+  log.shut_gate();
+  constexpr std::size_t kOne = 1;  // under way, no longer in the queue
+  constexpr std::size_t kTooMany = 10;
+  std::vector<std::future<CommitResult>> all;
+  for (std::size_t i = 0; i < GroupShardRunner::kMaxQueuedAppends + kOne + kTooMany; ++i) all.push_back(b.spawn(b.coordinator.commit_offsets(commit_of("g", 1))));
+  const auto is_ready = [](const auto& f) { return f.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+  while (static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_ready)) < kTooMany) std::this_thread::yield();
+  CHECK(b.coordinator.snapshot().queued_appends == GroupShardRunner::kMaxQueuedAppends);
+  log.open_gate();
+  std::size_t refused = 0;
+  std::size_t taken = 0;
+  for (auto& f : all) {
+    const auto error = f.get().errors.at(0);
+    if (error == ErrorCode::coordinator_not_available) ++refused;
+    if (error == ErrorCode::none) ++taken;
+  }
+  CHECK(refused == kTooMany);
+  CHECK(taken == GroupShardRunner::kMaxQueuedAppends + kOne);
+  CHECK(b.coordinator.snapshot().queued_appends == 0);
+}
+
+TEST_CASE("GroupCoordinator: topics that are deleted take their offsets along", "[coordinator]") {
+  constexpr int kGroups = 250;  // more than one look under the lock takes
+  MemoryLog log;
+  Broker b(log, 1);
+  b.elect_all();
+  for (int g = 0; g < kGroups; ++g) {
     b.run(b.coordinator.commit_offsets(commit_of("g" + std::to_string(g), 1, "t")));
     b.run(b.coordinator.commit_offsets(commit_of("g" + std::to_string(g), 1, "u")));
   }
   const std::vector<TopicPartition> gone{{"t", 0}};
+  CHECK(b.coordinator.snapshot().offsets.size() == 2 * kGroups);
   b.coordinator.on_partitions_deleted(gone);
-  CHECK(b.coordinator.committed_offsets().size() == 10);
+  const auto left = b.coordinator.snapshot();
+  CHECK(left.offsets.size() == kGroups);
+  CHECK(left.members.size() == kGroups);
+  CHECK(left.by_state[static_cast<std::size_t>(GroupState::empty)] == kGroups);
   CHECK(fetched(b, "g3", "t") == -1);
   CHECK(fetched(b, "g3", "u") == 1);
 }

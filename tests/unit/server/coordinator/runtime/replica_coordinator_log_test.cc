@@ -10,11 +10,14 @@
 #include "protocol/base/log.h"
 #include "server/coordinator/runtime/group_coordinator.h"
 #include "tests/unit/replication/partition/local_broker.h"
+#include "tests/unit/server/coordinator/runtime/group_requests.h"
 
 namespace moldau::server {
 namespace {
 
 using replication::testing::LocalBroker;
+using test::commit_of;
+using test::join_of;
 
 constexpr std::int32_t kPartitions = 4;
 
@@ -46,17 +49,11 @@ struct Node {
   }
   GroupCoordinatorDeps deps(ManualClock& clock, Random& random) {
     GroupConfig config;
-    return GroupCoordinatorDeps{log, clock, random, broker.io().get_executor(), broker.io().get_executor(), config, {}};
+    return GroupCoordinatorDeps{log, clock, random, {broker.io().get_executor()}, broker.io().get_executor(), config, {}};
   }
   ErrorCode commit(const std::string& group, std::int64_t offset, const std::string& metadata = {}) {
-    CommitRequest r;
-    r.group_id = group;
-    OffsetToCommit o;
-    o.topic = "t";
-    o.offset = offset;
-    o.metadata = metadata;
-    o.commit_timestamp_ms = broker.clock().wall_ms();
-    r.offsets.push_back(o);
+    CommitRequest r = commit_of(group, offset, "t", 0, broker.clock().wall_ms());
+    r.offsets[0].metadata = metadata;
     return broker.run(groups.commit_offsets(std::move(r))).errors.at(0);
   }
   std::int64_t fetch(const std::string& group) {
@@ -65,16 +62,6 @@ struct Node {
     REQUIRE(r.error == ErrorCode::none);
     REQUIRE(r.offsets.at(0).error == ErrorCode::none);
     return r.offsets.at(0).offset;
-  }
-  JoinRequest join_request(const std::string& group) {
-    JoinRequest r;
-    r.group_id = group;
-    r.client_id = "c";
-    r.session_timeout_ms = 10'000;
-    r.rebalance_timeout_ms = 5'000;
-    r.protocol_type = "consumer";
-    r.protocols = {{"range", ""}};
-    return r;
   }
 
   LocalBroker broker;
@@ -108,7 +95,7 @@ TEST_CASE("Coordinator on a log: a group through join, sync, a restart and its e
   std::string member;
   {
     Node n(*m.disk, m.clock, *m.random);
-    auto join = n.broker.start(n.groups.join(n.join_request("g")));
+    auto join = n.broker.start(n.groups.join(join_of("g", 10'000, 5'000)));
     CHECK(!join->value);
     m.clock.advance(Millis(3'000));
     n.groups.tick();

@@ -1,0 +1,66 @@
+// The table of options that `moldau dump-log --help` prints: kafka-dump-log's own, in joptsimple's layout, and --verify.
+#pragma once
+
+namespace moldau::server::tools {
+
+inline constexpr const char* kDumpLogPurpose =
+    "This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.\n";
+
+inline constexpr const char* kDumpLogTable =
+    "Option                               Description                                \n"
+    "------                               -----------                                \n"
+    "--cluster-metadata-decoder           If set, log data will be parsed as cluster \n"
+    "                                       metadata records.                        \n"
+    "--deep-iteration                     If set, uses deep instead of shallow       \n"
+    "                                       iteration. Automatically set if print-   \n"
+    "                                       data-log is enabled.                     \n"
+    "--files <String: file1, file2, ...>  REQUIRED: The comma separated list of data \n"
+    "                                       and index log files to be dumped.        \n"
+    "--help                               Print usage information.                   \n"
+    "--index-sanity-check                 If set, just checks the index sanity       \n"
+    "                                       without printing its content. This is    \n"
+    "                                       the same check that is executed on       \n"
+    "                                       broker startup to determine if an index  \n"
+    "                                       needs rebuilding or not.                 \n"
+    "--key-decoder-class [String]         If set, used to deserialize the keys. This \n"
+    "                                       class should implement org.apache.kafka. \n"
+    "                                       tools.api.Decoder trait. Custom jar      \n"
+    "                                       should be available in kafka/libs        \n"
+    "                                       directory. (default: org.apache.kafka.   \n"
+    "                                       tools.api.StringDecoder)                 \n"
+    "--max-bytes <Integer: size>          Limit the amount of total batches read in  \n"
+    "                                       bytes avoiding reading the whole .log    \n"
+    "                                       file(s). (default: 2147483647)           \n"
+    "--max-message-size <Integer: size>   Size of largest message. (default: 5242880)\n"
+    "--offsets-decoder                    If set, log data will be parsed as offset  \n"
+    "                                       data from the __consumer_offsets topic.  \n"
+    "--print-data-log                     If set, printing the messages content when \n"
+    "                                       dumping data logs. Automatically set if  \n"
+    "                                       any decoder option is specified.         \n"
+    "--remote-log-metadata-decoder        If set, log data will be parsed as         \n"
+    "                                       TopicBasedRemoteLogMetadataManager       \n"
+    "                                       (RLMM) metadata records. Instead, the    \n"
+    "                                       value-decoder-class option can be used   \n"
+    "                                       if a custom RLMM implementation is       \n"
+    "                                       configured.                              \n"
+    "--skip-record-metadata               Whether to skip printing metadata for each \n"
+    "                                       record.                                  \n"
+    "--transaction-log-decoder            If set, log data will be parsed as         \n"
+    "                                       transaction metadata from the            \n"
+    "                                       __transaction_state topic.               \n"
+    "--value-decoder-class [String]       If set, used to deserialize the messages.  \n"
+    "                                       This class should implement org.apache.  \n"
+    "                                       kafka.tools.api.Decoder trait. Custom    \n"
+    "                                       jar should be available in kafka/libs    \n"
+    "                                       directory. (default: org.apache.kafka.   \n"
+    "                                       tools.api.StringDecoder)                 \n"
+    "--verify <String: directory>         Check all files of a data directory        \n"
+    "                                       (one of log.dirs, of a stopped broker)   \n"
+    "                                       or of one partition, and report each     \n"
+    "                                       broken one with path, offset and         \n"
+    "                                       reason. Exit code 1 if there is one.     \n"
+    "--verify-index-only                  If set, just verify the index log without  \n"
+    "                                       printing its content.                    \n"
+    "--version                            Display Kafka version.                     \n";
+
+}  // namespace moldau::server::tools
