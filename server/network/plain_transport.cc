@@ -163,10 +163,4 @@ void PlainTransport::close() noexcept {
   socket_.close(ignored);
 }
 
-void PlainTransport::reset() noexcept {
-  boost::system::error_code ignored;  // closing is all that is wanted
-  socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
-}
-
 }  // namespace moldau::server

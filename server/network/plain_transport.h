@@ -16,7 +16,6 @@ class PlainTransport final : public Transport {
   std::size_t try_read(MutableBytes out) override;
   Awaitable<bool> write(std::span<const WritePart> parts) override;
   void close() noexcept override;
-  void reset() noexcept override;
 
  private:
   enum class Progress { done, would_block, failed };

@@ -164,7 +164,7 @@ Awaitable<void> SocketServer::accept_loop(ListenerPtr listener) {
       peer.peer_host = accepted->peer_host;
       peer.peer_port = accepted->peer_port;
       log_closing(peer, "its address has max.connections.per.ip connections already");
-      accepted->transport->reset();
+      accepted->transport->close();
       continue;
     }
     try {

@@ -43,8 +43,6 @@ class Transport {
   virtual Awaitable<bool> write(std::span<const WritePart> parts) = 0;
   /// Ends all waits; reads give 0 and writes false from now on.
   virtual void close() noexcept = 0;
-  /// Closes with a reset instead of an orderly end.
-  virtual void reset() noexcept = 0;
 };
 
 }  // namespace moldau::server

@@ -79,13 +79,15 @@ def all_connections(run):
 def one_address(run):
     with Wire(run.broker) as admin:
         outcome(admin, 20)
-        run.transcript(f'max.connections.per.ip=1: {alter(admin, {"max.connections.per.ip": "1"}, name="")}')
-        run.transcript(f'one more is closed: {until(lambda: fresh(run) == "closed")}')
-        run.transcript(f'an override: {alter(admin, {"max.connections.per.ip.overrides": "127.0.0.1:50"}, name="")}')
-        run.transcript(f'one more is answered: {until(lambda: fresh(run) == "answered")}')
-        for key in ('max.connections.per.ip', 'max.connections.per.ip.overrides'):
-            run.transcript(f'without {key}: {alter(admin, {key: None}, DELETE, name="")}')
-            time.sleep(1)       # Apache Kafka answers before it applies a change
+        try:
+            run.transcript(f'max.connections.per.ip=1: {alter(admin, {"max.connections.per.ip": "1"}, name="")}')
+            run.transcript(f'one more is closed: {until(lambda: fresh(run) == "closed")}')
+            run.transcript(f'an override: {alter(admin, {"max.connections.per.ip.overrides": "127.0.0.1:50"}, name="")}')
+            run.transcript(f'one more is answered: {until(lambda: fresh(run) == "answered")}')
+        finally:                # the scenarios after this one need their connections
+            for key in ('max.connections.per.ip', 'max.connections.per.ip.overrides'):
+                run.transcript(f'without {key}: {alter(admin, {key: None}, DELETE, name="")}')
+                time.sleep(1)   # Apache Kafka answers before it applies a change
 
 
 @suite.scenario()

@@ -152,10 +152,6 @@ class SimNetwork::End final : public server::Transport {
     in_.reader.post();
     out_.writer.post();
   }
-  void reset() noexcept override {
-    link_->reset();
-    close();
-  }
 
  private:
   std::string piece(const server::WritePart& part, std::size_t from, std::size_t room) {

@@ -66,7 +66,6 @@ class WireTransport final : public Transport {
     wire_.closed = true;
     wire_.wake();
   }
-  void reset() noexcept override { close(); }
 
  private:
   Wire& wire_;
