@@ -86,7 +86,8 @@ def broker_command(directory, properties):
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / 'server.properties'
     file.write_text(''.join(f'{key}={value}\n' for key, value in properties.items()))
-    return [java(), *JVM_BROKER, f'-Dkafka.logs.dir={directory}',
+    heap = os.environ.get('KAFKA_HEAP_OPTS', '').split()  # behind ours: the last one counts
+    return [java(), *JVM_BROKER, *heap, f'-Dkafka.logs.dir={directory}',
             f'-Dlog4j.configuration=file:{paths.SUPPORT}/oracle/log4j.properties', '-cp', f'{libs()}/*', 'kafka.Kafka', file]
 
 

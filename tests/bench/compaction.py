@@ -1,8 +1,4 @@
-#!/usr/bin/env python3
-"""Compaction beside Apache Kafka's: both clean copies of one data directory; seconds and CPU seconds of the cleaning. By hand.
-
-  compaction [MIB]     MIB: how much is written, 512 by default; $MOLDAU_BIN is the broker, else the release build
-"""
+"""Compaction beside Apache Kafka's: both clean copies of one data directory, written by Apache Kafka."""
 import os
 import pathlib
 import shutil
@@ -10,12 +6,10 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tests' / 'support'))
-from moldau_test import broker as brokers  # noqa: E402
-from moldau_test import install  # noqa: E402
+from harness import brokers, cpu_seconds
+from moldau_test import install
 
-MIB = int(sys.argv[1]) if len(sys.argv) > 1 else 512
+MIB = 2048  # of each topic, at scale 1
 LOG = {'log.cleanup.policy': 'compact', 'log.segment.bytes': 64 << 20, 'log.cleaner.min.cleanable.ratio': 0.01, 'log.cleaner.backoff.ms': 100,
        'log.initial.task.delay.ms': 100}
 TOPICS = {'plain-1000': ('none', 1000), 'plain-100': ('none', 100), 'lz4-1000': ('lz4', 1000)}
@@ -39,12 +33,7 @@ p.flush(300)
 '''
 
 
-def cpu_seconds(pid):
-    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def done(data, topic):
+def is_clean(data, topic):
     file = data / 'cleaner-offset-checkpoint'
     lines = [line.split() for line in file.read_text().splitlines()[2:]] if file.exists() else []
     active = max(int(f.name[:20]) for f in (data / f'{topic}-0').glob('*.log'))
@@ -57,7 +46,7 @@ def clean(broker):
     for _ in range(2):
         began = time.monotonic()
         broker.start()
-        while not all(done(broker.log_dir, topic) for topic in TOPICS):
+        while not all(is_clean(broker.log_dir, topic) for topic in TOPICS):
             time.sleep(0.05)
             if not broker.alive():
                 sys.exit(broker.log_tail())
@@ -67,25 +56,29 @@ def clean(broker):
     return first - second, first_cpu - second_cpu
 
 
-def main():
+def compaction(bench):
+    """Three topics of 200,000 keys: plain records of 1,000 and of 100 bytes, lz4 of 1,000."""
+    mib = int(MIB * bench.args.scale)
     python = install.python('confluent-kafka', ['confluent-kafka==2.11.1'])
     apache = brokers.make_broker('apache', {**LOG, 'log.cleaner.enable': 'false'})
     moldau = brokers.make_broker('moldau', LOG)
+    speed, cost = {}, {}
     try:
         apache.start()
         for topic, (codec, size) in TOPICS.items():
-            subprocess.run([python, '-c', PRODUCE, topic, codec, str(size), str(MIB)], env={**os.environ, 'BOOTSTRAP': apache.bootstrap}, check=True)
+            subprocess.run([python, '-c', PRODUCE, topic, codec, str(size), str(mib)], env={**os.environ, 'BOOTSTRAP': apache.bootstrap}, check=True)
         apache.stop()
         shutil.copytree(apache.log_dir, moldau.log_dir)
         total = sum(f.stat().st_size for f in apache.log_dir.glob('*-0/*.log')) / (1 << 30)
         apache.overrides['log.cleaner.enable'] = 'true'
         for broker in (apache, moldau):
             seconds, cpu = clean(broker)
-            left = sum(f.stat().st_size for topic in TOPICS for f in (broker.log_dir / f'{topic}-0').glob('*.log')) / (1 << 30)
-            print(f'{broker.kind:7} {total:.2f} GiB to {left:.2f} GiB in {seconds:.1f} s: {total / seconds:.2f} GiB/s, {cpu / total:.1f} CPU seconds a GiB')
+            speed[broker.kind], cost[broker.kind] = [total / seconds], [cpu / total]
     finally:
         apache.close()
         moldau.close()
+    bench.show(f'compaction of {total:.2f} GiB', 'throughput', speed, 'GiB/s', smaller_is_better=False)
+    bench.show(f'compaction of {total:.2f} GiB', 'CPU of broker', cost, 's/GiB')
 
 
-main()
+BY_HAND = {'compaction': compaction}
