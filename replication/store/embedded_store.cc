@@ -25,6 +25,7 @@ constexpr const char* kFileName = "moldau-metadata.db";
 constexpr std::size_t kMaxOpsPerCommit = 20'000;
 // Operations that may wait; who comes when there are as many is answered connection_loss, and tries again a little later (MetadataStore::pipeline).
 constexpr std::size_t kMaxQueuedOps = 200'000;
+constexpr std::size_t kMaxBackups = 8;  ///< that wait
 
 class EmbeddedStore final : public MetadataStore {
  public:
@@ -58,18 +59,24 @@ class EmbeddedStore final : public MetadataStore {
         queued_ops_ += ops.size();
         queue_.push_back({std::move(ops), std::move(done)});
         config::metrics().metadata_store_queue_size.set(static_cast<double>(queued_ops_));
-        if (executor_) {
-          boost::asio::post(executor_, [this, alive = std::weak_ptr(alive_)] {
-            if (alive.lock()) step();
-          });
-        } else {
-          wake_.notify_one();
-        }
+        wake_owner();
         return;
       }
       refused.error = stopping_ ? StoreError::session_closed : StoreError::connection_loss;
     }
     done(std::vector<StoreResponse>(ops.size(), refused));
+  }
+
+  void back_up(std::string path, std::function<void(Status)> done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!stopping_ && backups_.size() < kMaxBackups) {
+        backups_.push_back({std::move(path), std::move(done)});
+        wake_owner();
+        return;
+      }
+    }
+    done(Error(ErrorCode::kafka_storage_error, "the metadata store is closed, or has too many copies to make"));
   }
 
   [[nodiscard]] std::int64_t session_id() const override { return session_; }
@@ -100,12 +107,27 @@ class EmbeddedStore final : public MetadataStore {
     std::vector<StoreOp> ops;
     Completion done;
   };
+  struct Backup {
+    std::string path;
+    std::function<void(Status)> done;
+  };
+
+  /// REQUIRES mutex_.
+  void wake_owner() {
+    if (!executor_) {
+      wake_.notify_one();
+      return;
+    }
+    boost::asio::post(executor_, [this, alive = std::weak_ptr(alive_)] {
+      if (alive.lock()) step();
+    });
+  }
 
   void run() {
     while (true) {
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+        wake_.wait(lock, [&] { return stopping_ || !queue_.empty() || !backups_.empty(); });
       }
       if (!step()) break;
     }
@@ -115,9 +137,21 @@ class EmbeddedStore final : public MetadataStore {
   /// Does what waits, up to the bound of a commit; false when nothing did.
   bool step() {
     auto work = take();
-    if (work.empty()) return false;
-    process(work);
-    return true;
+    if (!work.empty()) process(work);
+    return make_backups() || !work.empty();
+  }
+  /// Behind the commit of what was submitted before them. False: none was asked for.
+  bool make_backups() {
+    std::vector<Backup> asked;
+    {
+      const std::lock_guard lock(mutex_);
+      asked.swap(backups_);
+    }
+    for (auto& backup : asked) {
+      auto made = db_->back_up(backup.path);
+      fenced([&] { backup.done(std::move(made)); });
+    }
+    return !asked.empty();
   }
   std::vector<Batch> take() {
     const std::lock_guard lock(mutex_);
@@ -229,10 +263,11 @@ class EmbeddedStore final : public MetadataStore {
   bool lost_ = false;
 
   std::int64_t session_ = 0;
-  std::mutex mutex_;  // guards queue_, queued_ops_ and stopping_
+  std::mutex mutex_;  // guards queue_, queued_ops_, backups_ and stopping_
   std::condition_variable wake_;
   std::deque<Batch> queue_;
   std::size_t queued_ops_ = 0;
+  std::vector<Backup> backups_;
   bool stopping_ = false;
   std::mutex listeners_mutex_;
   std::vector<StoreListener*> listeners_;

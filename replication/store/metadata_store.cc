@@ -157,6 +157,10 @@ class MetadataStore::Pause {
   Event over_;
 };
 
+void MetadataStore::back_up(std::string /*path*/, std::function<void(Status)> done) {
+  done(Error(ErrorCode::unsupported_version, "the metadata does not lie in this broker's log directories"));
+}
+
 void MetadataStore::stop_retrying() {
   const std::lock_guard lock(pauses_mutex_);
   no_more_retries_ = true;

@@ -146,6 +146,9 @@ class MetadataStore {
   /// Events go to every listener, in the order of their registration. REQUIRES: the listener lives until remove_listener returned.
   virtual void add_listener(StoreListener* listener) = 0;
   virtual void remove_listener(StoreListener* listener) = 0;
+  /// Writes a copy of what the store keeps on the disk, as it is at one moment between two commits, to the file `path`, which it replaces. `done` is called once, on
+  /// the store's thread. Error: the disk, a store that is closed, or one whose files are elsewhere.
+  virtual void back_up(std::string path, std::function<void(Status)> done);
   /// Ends the session: its ephemeral nodes go, operations in flight are answered session_closed. Idempotent; blocks until the store's thread is done.
   virtual void close() = 0;
 

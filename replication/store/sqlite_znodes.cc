@@ -8,6 +8,7 @@
 
 namespace moldau::replication {
 namespace {
+#include <filesystem>
 
 constexpr int kFormat = 1;
 
@@ -171,3 +172,30 @@ Status SqliteZnodes::write(const ZnodeTree& tree) {
 }
 
 }  // namespace moldau::replication
+Status SqliteZnodes::back_up(const std::string& file) {
+  const std::string unfinished = file + ".tmp";
+  std::error_code ignored;  // A file that can't be removed is met again below.
+  std::filesystem::remove(unfinished, ignored);
+  sqlite3* copy = nullptr;
+  const int opened = sqlite3_open_v2(unfinished.c_str(), &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  int result = opened;
+  if (opened == SQLITE_OK) {
+    if (auto* backup = sqlite3_backup_init(copy, "main", db_, "main"); backup != nullptr) {
+      sqlite3_backup_step(backup, -1);
+      result = sqlite3_backup_finish(backup);
+    } else {
+      result = sqlite3_errcode(copy);
+    }
+  }
+  std::string why = result == SQLITE_OK ? "" : copy != nullptr ? sqlite3_errmsg(copy) : sqlite3_errstr(result);
+  if (sqlite3_close(copy) != SQLITE_OK && why.empty()) why = "cannot be closed";
+  if (why.empty()) {
+    std::error_code error;
+    std::filesystem::rename(unfinished, file, error);
+    if (error) why = error.message();
+  }
+  if (why.empty()) return {};
+  std::filesystem::remove(unfinished, ignored);
+  return Error(ErrorCode::kafka_storage_error, fmt::format("metadata store {}: cannot be copied to {}: {}", file_, file, why));
+}
+

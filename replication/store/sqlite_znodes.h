@@ -26,6 +26,8 @@ class SqliteZnodes {
   Status load(ZnodeTree& tree);
   /// Writes the tree's uncommitted changes and its zxid in one durable transaction. On failure nothing of it is kept.
   Status write(const ZnodeTree& tree);
+  /// Copies the database, as the last commit left it, to `file`, which it replaces when the copy is complete and durable (SQLite's online backup).
+  Status back_up(const std::string& file);
 
  private:
   SqliteZnodes() = default;

@@ -37,6 +37,24 @@ Status write_atomically(Disk& disk, const std::string& path, std::string_view co
 }
 
 Status remove_tree(Disk& disk, const std::string& dir) {
+Status copy_file(Disk& disk, const std::string& from, const std::string& to, std::uint64_t bytes) {
+  constexpr std::uint64_t kChunk = std::uint64_t{1} << 20;
+  auto in = disk.open(from, OpenMode::read);
+  if (!in) return in.error();
+  auto out = disk.open(to, OpenMode::truncate);
+  if (!out) return out.error();
+  std::vector<std::byte> buffer(static_cast<std::size_t>(std::min(bytes, kChunk)));
+  for (std::uint64_t at = 0; at < bytes;) {
+    const auto n = static_cast<std::size_t>(std::min(bytes - at, kChunk));
+    auto got = (*in)->read_at(at, MutableBytes(buffer).first(n));
+    if (!got) return got.error();
+    if (*got == 0) return storage_error(from + " ends before byte " + std::to_string(bytes));
+    if (auto s = (*out)->write_at(at, Bytes(buffer).first(*got)); !s) return s;
+    at += *got;
+  }
+  return (*out)->sync();
+}
+
   auto info = disk.stat(dir);
   if (!info) return info.error();
   if (!*info) return {};

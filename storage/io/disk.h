@@ -25,6 +25,7 @@ struct FileInfo {
   std::uint64_t size = 0;
   std::int64_t mtime_ms = 0;
   bool is_directory = false;
+  std::uint64_t links = 1;  ///< names of the file: more than one, and what is written in place is seen under all of them
 };
 
 struct VolumeInfo {
@@ -56,6 +57,8 @@ class Disk {
   /// Replaces `to` if it is a file.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   /// Removes a file or an empty directory; a missing one is no error.
+  /// Gives the file `from` a second name. False: the two are not on one file system, or it has no such links; nothing is changed then. An existing `to` is an error.
+  virtual Result<bool> hard_link(const std::string& /*from*/, const std::string& /*to*/) { return false; }
   virtual Status remove(const std::string& path) = 0;
   /// Makes the directory; an existing one is no error. With `parents` the missing ones above it too.
   virtual Status make_directory(const std::string& path, bool parents) = 0;
@@ -72,6 +75,8 @@ Result<std::optional<std::string>> read_whole(Disk& disk, const std::string& pat
 /// Writes `<path>.tmp`, syncs it unless told otherwise, renames it to `path`, syncs the directory. Kafka 3.9 Utils.atomicMoveWithFallback.
 Status write_atomically(Disk& disk, const std::string& path, std::string_view content, bool sync = true);
 /// Removes a directory with all that is in it. A missing one is no error.
+/// Copies the first `bytes` bytes of a file to another, which it replaces, and syncs that one (not its name). Error also: the file is shorter.
+Status copy_file(Disk& disk, const std::string& from, const std::string& to, std::uint64_t bytes);
 Status remove_tree(Disk& disk, const std::string& dir);
 /// Directory part of a path; "." without one.
 std::string parent_path(const std::string& path);

@@ -170,7 +170,8 @@ class PosixDisk final : public Disk {
       return failed("stat", path, errno);
     }
     return std::optional<FileInfo>(FileInfo{static_cast<std::uint64_t>(st.st_size),
-                                            static_cast<std::int64_t>(st.st_mtim.tv_sec) * 1000 + st.st_mtim.tv_nsec / 1'000'000, S_ISDIR(st.st_mode)});
+                                            static_cast<std::int64_t>(st.st_mtim.tv_sec) * 1000 + st.st_mtim.tv_nsec / 1'000'000, S_ISDIR(st.st_mode),
+                                            static_cast<std::uint64_t>(st.st_nlink)});
   }
 
   Status rename(const std::string& from, const std::string& to) override {
@@ -184,6 +185,13 @@ class PosixDisk final : public Disk {
     if ((error == EISDIR || error == EPERM) && (::rmdir(path.c_str()) == 0 || errno == ENOENT)) return {};
     return failed("remove", path, error == EISDIR ? errno : error);
   }
+  Result<bool> hard_link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return true;
+    // EPERM: no links on this file system, or not to the files of others (fs.protected_hardlinks). EMLINK: the file has as many as it can have.
+    if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP) return false;
+    return failed("link", from + " to " + to, errno);
+  }
+
 
   Status make_directory(const std::string& path, bool parents) override {
     if (::mkdir(path.c_str(), 0755) == 0) return {};

@@ -34,6 +34,7 @@ struct Inode {
   bool directory = false;
   std::int64_t mtime_ms = 0;
   // file
+  std::uint64_t links = 1;  ///< names; a crash that takes one back does not count it
   std::map<std::uint64_t, Page> pages;
   std::uint64_t size = 0;
   std::uint64_t durable_size = 0;
@@ -333,7 +334,7 @@ Result<std::optional<FileInfo>> SimDisk::stat(const std::string& path) {
   const std::lock_guard lock(state_->mutex);
   const auto node = state_->find(path);
   if (!node) return std::optional<FileInfo>();
-  return std::optional<FileInfo>(FileInfo{node->size, node->mtime_ms, node->directory});
+  return std::optional<FileInfo>(FileInfo{node->size, node->mtime_ms, node->directory, node->links});
 }
 
 Status SimDisk::rename(const std::string& from, const std::string& to) {
@@ -368,6 +369,7 @@ Status SimDisk::remove(const std::string& path) {
   dir->entries.erase(it);
   dir->pending.push_back(DirChange{name, "", nullptr});
   return {};
+  if (target != to_dir->entries.end() && target->second != node) --target->second->links;
 }
 
 Status SimDisk::make_directory(const std::string& path, bool parents) {
@@ -387,9 +389,23 @@ Status SimDisk::make_directory(const std::string& path, bool parents) {
     child->directory = true;
     node->entries[parts[i]] = child;
     node->pending.push_back(DirChange{"", parts[i], child});
+  --it->second->links;
     node = child;
   }
   return {};
+}
+
+Result<bool> SimDisk::hard_link(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(state_->mutex);
+  const auto node = state_->find(from);
+  const auto [dir, name] = state_->locate(to);
+  if (!node || node->directory || !dir) return storage_error("cannot link " + from + " to " + to + ": No such file or directory");
+  if (dir->entries.contains(name)) return storage_error("cannot link " + from + " to " + to + ": File exists");
+  if (auto s = state_->mutate(Operation::write, to); !s) return s.error();
+  ++node->links;
+  dir->entries[name] = node;
+  dir->pending.push_back(DirChange{"", name, node});
+  return true;
 }
 
 Status SimDisk::sync_directory(const std::string& dir) {

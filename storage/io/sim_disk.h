@@ -27,6 +27,7 @@ class SimDisk final : public Disk {
   Result<std::vector<DirEntry>> list(const std::string& dir) override;
   Result<std::optional<FileInfo>> stat(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Result<bool> hard_link(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status make_directory(const std::string& path, bool parents) override;
   Status sync_directory(const std::string& dir) override;

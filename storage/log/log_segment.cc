@@ -10,6 +10,8 @@
 namespace moldau::storage {
 namespace {
 
+constexpr const char* kOwnSuffix = ".own";  ///< of a copy that is being made; a start ignores it
+
 struct Suffixes {
   const char *log, *index, *time_index, *txn_index;
 };
@@ -65,6 +67,8 @@ Status LogSegment::create_file() {
 Status LogSegment::ready_for_append(const config::LogConfig& config) {
   if (!has_file_) {
     if (auto s = create_file(); !s) return s;
+  } else if (auto s = own_log_file(); !s) {
+    return s;
   }
   if (config.preallocate && size() == 0) {
     auto file = log_.get();
@@ -77,6 +81,21 @@ Status LogSegment::ready_for_append(const config::LogConfig& config) {
   if (auto m = max_timestamp(); !m) return m.error();
   ready_ = true;
   return {};
+}
+
+Status LogSegment::own_log_file() {
+  auto info = log_.stat();
+  if (!info) return info.error();
+  if (!*info || (*info)->links < 2) return {};
+  auto& disk = log_.disk();
+  const auto path = log_.path();
+  const auto own = path + kOwnSuffix;
+  MOLDAU_LOG(storage, info, "{} has another name, a snapshot's: it is copied before it changes", path);
+  if (auto s = copy_file(disk, path, own, (*info)->size); !s) return s;
+  if (auto s = disk.set_mtime(own, (*info)->mtime_ms); !s) return s;
+  if (auto s = disk.rename(own, path); !s) return s;
+  log_.close();  // opened anew, it is the copy
+  return disk.sync_directory(parent_path(path));
 }
 
 Status LogSegment::append(const Append& append, const config::LogConfig& config) {
@@ -321,6 +340,7 @@ Status LogSegment::truncate_bytes(std::uint64_t bytes) {
   if (auto s = (*file)->truncate(bytes); !s) return s;
   size_.store(bytes, std::memory_order_release);
   return {};
+  if (auto s = own_log_file(); !s) return s;
 }
 
 Status LogSegment::rebuild_begin() {

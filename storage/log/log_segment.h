@@ -145,6 +145,8 @@ class LogSegment {
   [[nodiscard]] Result<std::optional<BatchPosition>> scan_for(const File& file, Offset target, std::uint64_t from, std::uint64_t end, ColdRead cold) const;
   [[nodiscard]] Result<TimestampOffset> read_max_timestamp() const;
   Status ready_for_append(const config::LogConfig& config);
+  /// Gives the .log a file of its own if another name (a snapshot's) leads to it too: before it is written to in place.
+  Status own_log_file();
 
   const Offset base_;
   const Clock& clock_;

@@ -24,6 +24,7 @@
 #include "storage/epoch/leader_epoch_file_cache.h"
 #include "storage/log/log.h"
 #include "storage/log/log_environment.h"
+#include "storage/log/log_outline.h"
 #include "storage/log/segment_list.h"
 #include "storage/producer_state/producer_snapshots.h"
 #include "storage/producer_state/producer_state_manager.h"
@@ -115,6 +116,9 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   };
   [[nodiscard]] std::unordered_map<ProducerId, LastRecord> last_records_of_producers() const;
   /// False when the log is closed. While true holds its directory is not removed; end_cleaning() ends that.
+  /// For who copies the files while the log goes on. Any thread.
+  [[nodiscard]] LogOutline outline() const;
+
   bool begin_cleaning() noexcept;
   void end_cleaning() noexcept { being_cleaned_ = false; }
   [[nodiscard]] bool being_cleaned() const noexcept { return being_cleaned_; }
@@ -234,6 +238,7 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   Offset high_watermark_{0};
   Offset recovery_point_{0};
   std::uint64_t end_position_ = 0;
+  FileChanges file_changes_;
   std::uint64_t truncations_ = 0;
   std::optional<Offset> lowest_truncation_;
   std::unique_ptr<RecentRing> recent_;

@@ -121,6 +121,7 @@ Status UnifiedLog::do_truncate_to(Offset offset) {
   if ((*list)[0]->base_offset() > offset) return do_truncate_fully(offset);
   std::vector<std::shared_ptr<LogSegment>> kept;
   std::vector<std::shared_ptr<LogSegment>> dropped;
+  const FileChanges::Change change(file_changes_);
   for (const auto& s : *list) (s->base_offset() > offset ? dropped : kept).push_back(s);
   MOLDAU_LOG(storage, info, "Truncating {} to offset {} (log end {})", tp_, offset, log_end_offset());
   auto cut = kept.back()->locate(offset, kept.back()->size());
@@ -183,6 +184,7 @@ Status UnifiedLog::do_truncate_fully(Offset offset) {
   MOLDAU_LOG(storage, info, "Truncating {} fully, to start at offset {}", tp_, offset);
   const auto old = segments_->all();
   delete_segments(old);
+  const FileChanges::Change change(file_changes_);
   auto fresh = make_segment(offset);
   if (auto s = fresh->remove_files(); !s) return s;
   if (auto s = fresh->create_file(); !s) return s;
@@ -226,6 +228,7 @@ Result<std::size_t> UnifiedLog::remove_segments_while(const std::function<Result
   }
   auto kept = segments_->all();
   kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(count));
+  const FileChanges::Change change(file_changes_);
   if (kept.empty()) return std::size_t{0};
   if (auto moved = maybe_increment_log_start_offset(std::min(kept.front()->base_offset(), high_watermark())); !moved) return moved.error();
   set_segments(std::move(kept));

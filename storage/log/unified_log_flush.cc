@@ -223,3 +223,4 @@ Status UnifiedLog::close_and_rename(const std::string& new_path) {
 }
 
 }  // namespace moldau::storage
+  const FileChanges::Change change(file_changes_);
