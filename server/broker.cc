@@ -367,6 +367,7 @@ void Broker::Parts::on_settings(const config::BrokerConfig& before, const config
   if (listeners_changed)
     for (const auto& failed : sockets->change_listeners(make_listener_configs(after))) MOLDAU_LOG(network, err, "listeners: {}", failed.message);
   if (cleaner != nullptr) cleaner->reconfigure(make_cleaner_config(after));
+  if (before.log_dir_min_free_bytes != after.log_dir_min_free_bytes) logs->update_min_free_bytes(after.log_dir_min_free_bytes);
   if (before.producer_id_expiration_ms != after.producer_id_expiration_ms) logs->update_producer_id_expiration(after.producer_id_expiration_ms);
   if (auto limits = make_connection_quota_config(after); limits != make_connection_quota_config(before)) sockets->update_quotas(std::move(limits));
   if (listeners_changed || before.advertised_endpoints != after.advertised_endpoints) background.spawn(controller_strand, publish_registration());

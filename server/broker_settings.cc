@@ -59,6 +59,7 @@ storage::LogManagerConfig make_log_manager_config(const config::BrokerConfig& co
   made.log_start_checkpoint_ms = config.log_flush_start_offset_checkpoint_interval_ms;
   made.high_watermark_checkpoint_ms = config.replica_high_watermark_checkpoint_interval_ms;
   made.initial_task_delay_ms = config.log_initial_task_delay_ms;
+  made.min_free_bytes = config.log_dir_min_free_bytes;
   made.producer_id_expiration_ms = config.producer_id_expiration_ms;
   made.producer_id_expiration_check_ms = config.producer_id_expiration_check_interval_ms;
   return made;

@@ -123,7 +123,7 @@ void Partition::leave(LeaderEpoch epoch, const LogAppendInfo* appended) {
   ResumeBatch batch;
   {
     const std::lock_guard lock(mutex_);
-    if (counts && state_.is_leader() && state_.leader_epoch() == epoch) {
+    if (counts && appended->durable && state_.is_leader() && state_.leader_epoch() == epoch) {
       state_.on_leader_append(appended->last_offset + 1);
       advance_high_watermark_locked();
     }
@@ -152,6 +152,7 @@ Awaitable<AppendResult<LogAppendInfo>> Partition::append_as_leader(PartitionAppe
   request.leader_epoch = entry.epoch;
   request.origin = append.origin;
   request.produce_version = append.produce_version;
+  request.defer_flush = append.defer_flush;
   LogAppendInfo info;
   Inside inside{*this, entry.epoch};
   auto result = co_await entry.log->append_as_leader(request);
@@ -160,6 +161,28 @@ Awaitable<AppendResult<LogAppendInfo>> Partition::append_as_leader(PartitionAppe
     inside.appended = &info;
   }
   co_return result;
+}
+
+void Partition::on_flushed() {
+  bool moved = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!state_.is_leader() || !log_) return;
+    state_.on_leader_append(log_->durable_offset());
+    moved = advance_high_watermark_locked();
+  }
+  if (moved) wake(std::numeric_limits<std::int64_t>::max());
+}
+
+Awaitable<ErrorCode> Partition::wait_durable(Offset end) {
+  while (true) {
+    const auto l = log();
+    if (!l) co_return is_offline() ? ErrorCode::kafka_storage_error : ErrorCode::not_leader_or_follower;
+    const auto flushed = co_await l->flush(end);
+    if (!flushed) co_return flushed.error().code;
+    const auto now = log();
+    if (!now || now == l) co_return ErrorCode::none;  // else a log in another directory has taken its place
+  }
 }
 
 std::optional<ErrorCode> Partition::check_replicated(Offset required) const {
@@ -304,9 +327,16 @@ std::optional<Offset> Partition::low_watermark() const {
 
 void Partition::set_log(std::shared_ptr<storage::Log> log) {
   const TopicId id = log->topic_id();
+  follow_flushes(*log);
   const std::lock_guard lock(mutex_);
   log_ = std::move(log);
   topic_id_ = id;
+}
+
+void Partition::follow_flushes(storage::Log& log) {
+  log.set_flush_listener([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->on_flushed();
+  });
 }
 
 ErrorCode Partition::make_leader(const PartitionAssignment& to) {
@@ -318,6 +348,8 @@ ErrorCode Partition::make_leader(const PartitionAssignment& to) {
     l = log_;
     new_epoch = to.leader_epoch > state_.leader_epoch();
   }
+  // What counts toward the high watermark is on the disk, where the topic asks for it: what a start has found, or what an earlier leader's appends did not wait for.
+  if (!l->settle()) return ErrorCode::kafka_storage_error;
   // The gate is closed or the replica was no leader: the log end stands still.
   const Offset end = l->log_end_offset();
   if (new_epoch) l->assign_epoch_start(to.leader_epoch, end);

@@ -49,6 +49,8 @@ struct PartitionAppend {
   storage::AppendOrigin origin = storage::AppendOrigin::client;
   std::int16_t acks = 1;
   std::int16_t produce_version = 11;
+  /// With flush.messages=1: returns when the records are written. What is not durable then does not count toward the high watermark before it is; wait_durable().
+  bool defer_flush = false;
 };
 
 /// One partition of a fetch.
@@ -118,6 +120,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ---- appends ----
   /// Appends as leader. NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS (acks=-1 under min.insync.replicas), KAFKA_STORAGE_ERROR, and the log's errors.
   Awaitable<storage::AppendResult<storage::LogAppendInfo>> append_as_leader(PartitionAppend append);
+  /// Waits until all below `end` is on this broker's disk: acks=1 after a deferred flush.
+  Awaitable<ErrorCode> wait_durable(Offset end);
   /// acks=-1: nothing while offsets below `required` are not replicated; see PartitionState::check_replicated.
   [[nodiscard]] std::optional<ErrorCode> check_replicated(Offset required) const;
 
@@ -173,6 +177,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// The way out: takes note of what was appended (null: nothing) and moves the high watermark.
   void leave(LeaderEpoch epoch, const storage::LogAppendInfo* appended);
 
+  /// The log has synced: what is durable now counts.
+  void on_flushed();
+  void follow_flushes(storage::Log& log);
   /// REQUIRES: mutex_. True when the high watermark moved.
   bool advance_high_watermark_locked();
   [[nodiscard]] std::int32_t min_isr_locked() const;

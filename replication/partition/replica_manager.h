@@ -174,7 +174,7 @@ class ReplicaManager {
   // ---- produce ----
   /// Phase one: appends, partition after partition. Afterwards the order of a connection's requests is safe. The spans have the same size.
   Awaitable<void> append_records(const AppendOptions& options, std::span<const PartitionRecords> records, std::span<PartitionAppendResult> results);
-  /// True when phase two is needed: acks=-1 and something is not replicated yet.
+  /// True when phase two is needed: acks=-1 and something is not replicated yet, or acks=1 with flush.messages=1 and something is not on the disk yet.
   [[nodiscard]] static bool needs_replication(const AppendOptions& options, std::span<PartitionAppendResult> results);
   /// Phase two: waits until every good append is replicated (REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS_AFTER_APPEND, NOT_LEADER_OR_FOLLOWER).
   Awaitable<void> wait_replicated(const AppendOptions& options, std::span<PartitionAppendResult> results);

@@ -54,6 +54,7 @@ Awaitable<void> ReplicaManager::append_records(const AppendOptions& options, std
     append.origin = options.origin;
     append.acks = options.acks;
     append.produce_version = options.produce_version;
+    append.defer_flush = true;
     auto appended = co_await out.partition->append_as_leader(append);
     if (appended) {
       out.info = *appended;
@@ -74,13 +75,24 @@ Awaitable<void> ReplicaManager::append_records(const AppendOptions& options, std
 }
 
 bool ReplicaManager::needs_replication(const AppendOptions& options, std::span<PartitionAppendResult> results) {
-  if (options.acks != -1) return false;
-  for (const PartitionAppendResult& r : results)
-    if (is_appended(r) && r.partition->check_replicated(r.info.last_offset + 1) != ErrorCode::none) return true;
+  if (options.acks == 0) return false;
+  for (const PartitionAppendResult& r : results) {
+    if (!is_appended(r)) continue;
+    if (options.acks != -1 ? !r.info.durable : r.partition->check_replicated(r.info.last_offset + 1) != ErrorCode::none) return true;
+  }
   return false;
 }
 
 Awaitable<void> ReplicaManager::wait_replicated(const AppendOptions& options, std::span<PartitionAppendResult> results) {
+  if (options.acks != -1) {
+    // The syncs of all partitions are under way: who waits for the first has waited for the others.
+    for (PartitionAppendResult& r : results) {
+      if (!is_appended(r) || r.info.durable) continue;
+      const auto waited = co_await r.partition->wait_durable(r.info.last_offset + 1);
+      if (waited != ErrorCode::none) r.error = waited;
+    }
+    co_return;
+  }
   const SteadyTime deadline = timers_.now() + options.timeout;
   Waiter waiter(timers_);
   WatchSet watches(results.size());

@@ -1,8 +1,12 @@
 #include "replication/store/sqlite_znodes.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <unordered_set>
 
@@ -11,6 +15,11 @@ namespace {
 #include <filesystem>
 
 constexpr int kFormat = 1;
+// What the write-ahead log has of the disk from the start on, so that a full disk does not keep metadata from changing: a start writes some, and deleting topics
+// makes room.
+constexpr std::int64_t kReserve = std::int64_t{4} << 20;
+constexpr std::int64_t kPage = 4096;
+constexpr std::int64_t kLeastReserve = std::int64_t{1} << 20;  ///< on a small volume, of which it takes a sixty-fourth
 
 void bind_text(sqlite3_stmt* s, int at, std::string_view text) { sqlite3_bind_text(s, at, text.data(), static_cast<int>(text.size()), SQLITE_STATIC); }
 
@@ -64,7 +73,34 @@ Result<std::unique_ptr<SqliteZnodes>> SqliteZnodes::open(const std::string& file
   for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=4194304", "PRAGMA cache_size=-1024"})
     if (auto s = self->run(sql); !s) return s.error();
   if (auto s = self->prepare(); !s) return s.error();
+  if (file_system.empty()) self->reserve();
   return self;
+}
+
+void SqliteZnodes::reserve() {
+  reserved_ = true;
+  // The log keeps its file, and with it its blocks, from one start to the next.
+  int keep = 1;
+  sqlite3_file_control(db_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+  // The database grows by whole pieces, of which a part is free for what a full disk writes back.
+  int piece = static_cast<int>(kLeastReserve / 4);
+  sqlite3_file_control(db_, "main", SQLITE_FCNTL_CHUNK_SIZE, &piece);
+  // Half of it may be in use when the disk fills up.
+  (void)run(fmt::format("PRAGMA wal_autocheckpoint={}", allocate_reserve() / kPage / 2).c_str());
+}
+
+std::int64_t SqliteZnodes::allocate_reserve() const {
+  const auto log = file_ + "-wal";
+  struct statvfs volume {};
+  if (::statvfs(file_.c_str(), &volume) != 0) return kReserve;
+  const auto wanted = std::clamp(static_cast<std::int64_t>(volume.f_blocks) * static_cast<std::int64_t>(volume.f_frsize) / 64, kLeastReserve, kReserve);
+  // No descriptor of SQLite's is touched: it locks the database, not the log. The blocks lie behind the file's end, which it alone moves.
+  const int fd = ::open(log.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return wanted;
+  // A file system that can't do it, or has no room left for it, leaves the store as it is: it waits for room when the disk is full.
+  (void)::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, wanted);
+  ::close(fd);
+  return wanted;
 }
 
 Status SqliteZnodes::prepare() {
@@ -101,6 +137,7 @@ SqliteZnodes::~SqliteZnodes() {
   sqlite3_finalize(erase_);
   sqlite3_finalize(zxid_);
   sqlite3_close(db_);
+  if (reserved_) allocate_reserve();  // closing has cut the log to nothing
 }
 
 Status SqliteZnodes::load(ZnodeTree& tree) {
@@ -163,10 +200,20 @@ Status SqliteZnodes::write_rows(const ZnodeTree& tree) {
 }
 
 Status SqliteZnodes::write(const ZnodeTree& tree) {
+  bool full = false;
+  auto written = write_once(tree, full);
+  if (written || !full) return written;
+  // What the log holds goes back into the database, mostly to places that are there, and its blocks are free for this.
+  sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+  return write_once(tree, full);
+}
+
+Status SqliteZnodes::write_once(const ZnodeTree& tree, bool& disk_full) {
   if (auto s = run("BEGIN IMMEDIATE"); !s) return s;
   RollBack unless_committed{db_};
   auto written = write_rows(tree);
   if (written) written = run("COMMIT");
+  disk_full = !written && is_disk_full(db_);
   unless_committed.committed = static_cast<bool>(written);
   return written;
 }

@@ -33,10 +33,16 @@ class SqliteZnodes {
   SqliteZnodes() = default;
   Status run(const char* sql);
   Status prepare();
+  /// Sees to it that a full disk takes a few more transactions.
+  void reserve();
+  /// Gives its size.
+  std::int64_t allocate_reserve() const;
   Error failure(const char* what) const;
+  Status write_once(const ZnodeTree& tree, bool& disk_full);
   Status write_rows(const ZnodeTree& tree);
 
   std::string file_;
+  bool reserved_ = false;
   sqlite3* db_ = nullptr;
   sqlite3_stmt* put_ = nullptr;
   sqlite3_stmt* erase_ = nullptr;

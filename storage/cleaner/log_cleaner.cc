@@ -104,6 +104,7 @@ void LogCleaner::shutdown() {
   const std::lock_guard lifecycle(lifecycle_mutex_);
   if (!std::exchange(started_, false)) return;
   stop_crew();
+  manager_.note_truncations();
   MOLDAU_LOG(cleaner, info, "The log cleaner has stopped");
 }
 
@@ -183,6 +184,10 @@ Awaitable<bool> LogCleaner::clean(Crew& crew, Worker& worker, LogToClean what) {
     MOLDAU_LOG(cleaner, info, "Cleaner {}: The cleaning of log {} was given up", worker.id, log->topic_partition());
   } else if (outcome.error().code == ErrorCode::kafka_storage_error) {
     log->environment().dir->fail(outcome.error());
+    if (is_no_space(outcome.error())) {
+      manager_.postpone(log);
+      co_return false;
+    }
   } else {
     manager_.mark_uncleanable(log, outcome.error().message);
   }

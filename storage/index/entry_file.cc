@@ -4,6 +4,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "storage/io/disk.h"
+
 namespace moldau::storage {
 namespace {
 
@@ -57,7 +59,8 @@ Status EntryFile::append(const std::byte* entry) {
     write = count_ - pending_first_ > std::min<std::size_t>(options_.write_behind, count_ / 8);
   }
   if (write) {
-    if (auto s = write_pending(); !s) return s;
+    // On a full disk they wait in memory: there are few, since the log takes no more records, and they are written before the index must be on the disk.
+    if (auto s = write_pending(); !s && !is_no_space(s.error())) return s;
   }
   const std::lock_guard lock(lock_);
   if (count_ - tail_first_ > kTailEntries) {
@@ -81,7 +84,7 @@ Status EntryFile::write_pending() {
   if (!file) return file.error();
   if (auto s = (*file)->write_at(static_cast<std::uint64_t>(first) * options_.entry_size, bytes); !s) return s;
   const std::lock_guard lock(lock_);
-  pending_first_ = first + bytes.size() / options_.entry_size;
+  pending_first_ = std::min(count_, first + bytes.size() / options_.entry_size);
   return {};
 }
 

@@ -27,16 +27,16 @@ Status write_atomically(Disk& disk, const std::string& path, std::string_view co
   {
     auto file = disk.open(temporary, OpenMode::truncate);
     if (!file) return file.error();
-    if (auto s = (*file)->write_at(0, as_bytes(content)); !s) return s;
-    if (sync) {
-      if (auto s = (*file)->sync(); !s) return s;
-    }
+    auto s = (*file)->write_at(0, as_bytes(content));
+    // A part of it helps nobody on a full disk; that it could not be written is the error that counts.
+    if (!s && is_no_space(s.error())) (void)disk.remove(temporary);
+    if (s && sync) s = (*file)->sync();
+    if (!s) return s;
   }
   if (auto s = disk.rename(temporary, path); !s) return s;
   return sync ? disk.sync_directory(parent_path(path)) : Status();
 }
 
-Status remove_tree(Disk& disk, const std::string& dir) {
 Status copy_file(Disk& disk, const std::string& from, const std::string& to, std::uint64_t bytes) {
   constexpr std::uint64_t kChunk = std::uint64_t{1} << 20;
   auto in = disk.open(from, OpenMode::read);
@@ -55,6 +55,7 @@ Status copy_file(Disk& disk, const std::string& from, const std::string& to, std
   return (*out)->sync();
 }
 
+Status remove_tree(Disk& disk, const std::string& dir) {
   auto info = disk.stat(dir);
   if (!info) return info.error();
   if (!*info) return {};

@@ -22,6 +22,12 @@ Error failed(const char* what, const std::string& path, int error) {
   return storage_error(std::string("cannot ") + what + " " + path + ": " + std::generic_category().message(error));
 }
 
+/// Of what takes space.
+Error not_written(const char* what, const std::string& path, int error) {
+  if (error == ENOSPC || error == EDQUOT) return no_space_error(std::string("cannot ") + what + " " + path);
+  return failed(what, path, error);
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -34,7 +40,7 @@ class PosixFile final : public File {
       const auto n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(position));
       if (n < 0) {
         if (errno == EINTR) continue;
-        return failed("write to", path_, errno);
+        return not_written("write to", path_, errno);
       }
       bytes = bytes.subspan(static_cast<std::size_t>(n));
       position += static_cast<std::uint64_t>(n);
@@ -85,7 +91,7 @@ class PosixFile final : public File {
 
   Status truncate(std::uint64_t size) override {
     while (::ftruncate(fd_, static_cast<off_t>(size)) != 0)
-      if (errno != EINTR) return failed("set the size of", path_, errno);
+      if (errno != EINTR) return not_written("set the size of", path_, errno);
     return {};
   }
 
@@ -136,7 +142,7 @@ class PosixDisk final : public Disk {
     for (;;) {
       const int fd = ::open(path.c_str(), flags, 0644);
       if (fd >= 0) return std::static_pointer_cast<File>(std::make_shared<PosixFile>(fd, path));
-      if (errno != EINTR) return failed("open", path, errno);
+      if (errno != EINTR) return not_written("open", path, errno);
     }
   }
 
@@ -175,8 +181,15 @@ class PosixDisk final : public Disk {
   }
 
   Status rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename", from + " to " + to, errno);
+    if (::rename(from.c_str(), to.c_str()) != 0) return not_written("rename", from + " to " + to, errno);
     return {};
+  }
+
+  Result<bool> hard_link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return true;
+    // EPERM: no links on this file system, or not to the files of others (fs.protected_hardlinks). EMLINK: the file has as many as it can have.
+    if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP) return false;
+    return failed("link", from + " to " + to, errno);
   }
 
   Status remove(const std::string& path) override {
@@ -185,13 +198,6 @@ class PosixDisk final : public Disk {
     if ((error == EISDIR || error == EPERM) && (::rmdir(path.c_str()) == 0 || errno == ENOENT)) return {};
     return failed("remove", path, error == EISDIR ? errno : error);
   }
-  Result<bool> hard_link(const std::string& from, const std::string& to) override {
-    if (::link(from.c_str(), to.c_str()) == 0) return true;
-    // EPERM: no links on this file system, or not to the files of others (fs.protected_hardlinks). EMLINK: the file has as many as it can have.
-    if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP) return false;
-    return failed("link", from + " to " + to, errno);
-  }
-
 
   Status make_directory(const std::string& path, bool parents) override {
     if (::mkdir(path.c_str(), 0755) == 0) return {};
@@ -204,7 +210,7 @@ class PosixDisk final : public Disk {
       if (auto s = make_directory(parent_path(path), true); !s) return s;
       return make_directory(path, false);
     }
-    return failed("make the directory", path, errno);
+    return not_written("make the directory", path, errno);
   }
 
   Status sync_directory(const std::string& dir) override {
@@ -220,8 +226,10 @@ class PosixDisk final : public Disk {
   Result<VolumeInfo> volume(const std::string& path) override {
     struct statvfs st {};
     if (::statvfs(path.c_str(), &st) != 0) return failed("get the free space of", path, errno);
+    struct stat dir {};
+    if (::stat(path.c_str(), &dir) != 0) return failed("stat", path, errno);
     const auto unit = static_cast<std::int64_t>(st.f_frsize);
-    return VolumeInfo{static_cast<std::int64_t>(st.f_blocks) * unit, static_cast<std::int64_t>(st.f_bavail) * unit};
+    return VolumeInfo{static_cast<std::int64_t>(st.f_blocks) * unit, static_cast<std::int64_t>(st.f_bavail) * unit, dir.st_dev};
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {

@@ -72,6 +72,7 @@ struct SimDisk::State {
   std::uint64_t generation = 0;  ///< rises with each crash; handles of an older one are dead
   std::uint64_t mutation_count = 0;
   std::uint64_t stop = UINT64_MAX;
+  std::int64_t capacity = -1;
   std::set<std::string> locks;
   struct Fault {
     Operation operation;
@@ -106,6 +107,15 @@ struct SimDisk::State {
     if (faulty(operation, path)) return storage_error("cannot write to " + path + ": simulated Input/output error");
     return {};
   }
+
+  static std::int64_t used_by(const Inode& node) {
+    if (!node.directory) return static_cast<std::int64_t>(std::distance(node.pages.begin(), node.pages.lower_bound((node.size + kPage - 1) / kPage)) * kPage);
+    std::int64_t sum = kPage;
+    for (const auto& [name, child] : node.entries) sum += used_by(*child);
+    return sum;
+  }
+  /// What may still be written.
+  std::int64_t free_bytes() const { return capacity < 0 ? INT64_MAX : std::max<std::int64_t>(0, capacity - used_by(*root)); }
 
   InodePtr find(const std::string& path) const {
     auto node = root;
@@ -147,7 +157,9 @@ class SimFile final : public File {
       if (!bytes.empty() && state_->random() % 2 == 0) store(position, bytes.first(state_->random() % bytes.size()));
       return s;
     }
-    store(position, bytes);
+    const auto fits = fitting(position, bytes.size());
+    store(position, bytes.first(fits));
+    if (fits < bytes.size()) return no_space_error("cannot write to " + path_);
     return {};
   }
 
@@ -210,7 +222,17 @@ class SimFile final : public File {
     if (generation_ != state_->generation) return storage_error(path_ + " was open when the machine crashed");
     return {};
   }
+  /// How many of the bytes find room.
+  std::size_t fitting(std::uint64_t position, std::size_t bytes) const {
+    auto pages = state_->free_bytes() / static_cast<std::int64_t>(kPage);
+    for (auto at = position; at < position + bytes; at = (at / kPage + 1) * kPage) {
+      const bool there = at / kPage * kPage < inode_->size && inode_->pages.contains(at / kPage);
+      if (!there && pages-- <= 0) return static_cast<std::size_t>(at - position);
+    }
+    return bytes;
+  }
   void store(std::uint64_t position, Bytes bytes) {
+    if (bytes.empty()) return;
     std::size_t done = 0;
     while (done < bytes.size()) {
       const auto at = position + done;
@@ -347,6 +369,7 @@ Status SimDisk::rename(const std::string& from, const std::string& to) {
   const auto target = to_dir->entries.find(to_name);
   if (target != to_dir->entries.end() && target->second->directory && !target->second->entries.empty())
     return storage_error("cannot rename " + from + " to " + to + ": Directory not empty");
+  if (target != to_dir->entries.end() && target->second != node) --target->second->links;
   from_dir->entries.erase(from_name);
   to_dir->entries[to_name] = node;
   if (from_dir == to_dir) {
@@ -366,32 +389,9 @@ Status SimDisk::remove(const std::string& path) {
   if (it == dir->entries.end()) return {};
   if (auto s = state_->mutate(Operation::write, path); !s) return s;
   if (it->second->directory && !it->second->entries.empty()) return storage_error("cannot remove " + path + ": Directory not empty");
+  --it->second->links;
   dir->entries.erase(it);
   dir->pending.push_back(DirChange{name, "", nullptr});
-  return {};
-  if (target != to_dir->entries.end() && target->second != node) --target->second->links;
-}
-
-Status SimDisk::make_directory(const std::string& path, bool parents) {
-  const std::lock_guard lock(state_->mutex);
-  auto node = state_->root;
-  const auto parts = split_path(path);
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto it = node->entries.find(parts[i]);
-    if (it != node->entries.end()) {
-      if (!it->second->directory) return storage_error("cannot make the directory " + path + ": Not a directory");
-      node = it->second;
-      continue;
-    }
-    if (!parents && i + 1 < parts.size()) return storage_error("cannot make the directory " + path + ": No such file or directory");
-    if (auto s = state_->mutate(Operation::write, path); !s) return s;
-    auto child = std::make_shared<Inode>();
-    child->directory = true;
-    node->entries[parts[i]] = child;
-    node->pending.push_back(DirChange{"", parts[i], child});
-  --it->second->links;
-    node = child;
-  }
   return {};
 }
 
@@ -408,6 +408,29 @@ Result<bool> SimDisk::hard_link(const std::string& from, const std::string& to) 
   return true;
 }
 
+Status SimDisk::make_directory(const std::string& path, bool parents) {
+  const std::lock_guard lock(state_->mutex);
+  auto node = state_->root;
+  const auto parts = split_path(path);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto it = node->entries.find(parts[i]);
+    if (it != node->entries.end()) {
+      if (!it->second->directory) return storage_error("cannot make the directory " + path + ": Not a directory");
+      node = it->second;
+      continue;
+    }
+    if (!parents && i + 1 < parts.size()) return storage_error("cannot make the directory " + path + ": No such file or directory");
+    if (auto s = state_->mutate(Operation::write, path); !s) return s;
+    if (state_->free_bytes() < static_cast<std::int64_t>(kPage)) return no_space_error("cannot make the directory " + path);
+    auto child = std::make_shared<Inode>();
+    child->directory = true;
+    node->entries[parts[i]] = child;
+    node->pending.push_back(DirChange{"", parts[i], child});
+    node = child;
+  }
+  return {};
+}
+
 Status SimDisk::sync_directory(const std::string& dir) {
   const std::lock_guard lock(state_->mutex);
   if (auto s = state_->mutate(Operation::sync, dir); !s) return s;
@@ -418,7 +441,21 @@ Status SimDisk::sync_directory(const std::string& dir) {
   return {};
 }
 
-Result<VolumeInfo> SimDisk::volume(const std::string&) { return VolumeInfo{std::int64_t{1} << 40, std::int64_t{1} << 39}; }
+Result<VolumeInfo> SimDisk::volume(const std::string&) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->capacity < 0) return VolumeInfo{std::int64_t{1} << 40, std::int64_t{1} << 39, 1};
+  return VolumeInfo{state_->capacity, state_->free_bytes(), 1};
+}
+
+void SimDisk::set_capacity(std::int64_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->capacity = bytes;
+}
+
+std::int64_t SimDisk::used_bytes() const {
+  const std::lock_guard lock(state_->mutex);
+  return State::used_by(*state_->root);
+}
 
 Result<std::unique_ptr<FileLock>> SimDisk::lock(const std::string& path) {
   if (auto f = open(path, OpenMode::create); !f) return f.error();
@@ -446,6 +483,12 @@ void SimDisk::crash() {
 void SimDisk::inject(Operation operation, std::string path_part, int skip, int count) {
   const std::lock_guard lock(state_->mutex);
   state_->faults.push_back(State::Fault{operation, std::move(path_part), skip, count});
+}
+
+void SimDisk::heal() {
+  const std::lock_guard lock(state_->mutex);
+  state_->faults.clear();
+  state_->capacity = -1;
 }
 
 std::uint64_t SimDisk::mutations() const {

@@ -41,8 +41,13 @@ class SimDisk final : public Disk {
   enum class Operation { read, write, sync, any };
   /// After `skip` more operations of this kind on paths that contain `path_part`, the next `count` fail (a write may be half done).
   void inject(Operation operation, std::string path_part, int skip = 0, int count = 1);
+  /// Takes back all that inject() and set_capacity() did.
+  void heal();
   /// Number of writes, syncs and namespace changes so far; for "crash at any write".
   [[nodiscard]] std::uint64_t mutations() const;
+  /// The size of the disk: what goes beyond fails with is_no_space(), a write half done. Files count with the pages that were written. -1: endless.
+  void set_capacity(std::int64_t bytes);
+  [[nodiscard]] std::int64_t used_bytes() const;
   /// From the n-th mutation on everything fails, as if the machine had stopped there; crash() starts it again.
   void stop_at(std::uint64_t mutation);
 

@@ -31,6 +31,8 @@ struct LeaderAppend {
   LeaderEpoch leader_epoch;
   AppendOrigin origin = AppendOrigin::client;
   std::int16_t produce_version = 11;  ///< Below 3 old message formats are taken (wire.md §7).
+  /// With flush.messages=1: does not wait for the disk. LogAppendInfo::durable says so; the sync is on its way, and the flush listener is told when it is done.
+  bool defer_flush = false;
 };
 
 class Log {
@@ -99,6 +101,14 @@ class Log {
 
   /// Waits until all up to `offset` is on the disk (group commit).
   virtual Awaitable<Status> flush(Offset offset) = 0;
+  /// What lies below it is on the disk.
+  [[nodiscard]] virtual Offset durable_offset() const noexcept = 0;
+  /// Has all that is written by now synced in the background; the flush listener is told.
+  virtual void start_flush() = 0;
+  /// Called after a group commit, on a background thread.
+  virtual void set_flush_listener(std::function<void()> listener) = 0;
+  /// Makes the log as durable as flush.messages asks, before its end counts: after a start, or when the appends of an earlier leader did not wait. Blocking.
+  virtual Status settle() = 0;
 
   /// Ends all changes: refuses new ones and waits until those under way are done. Before the log is closed or deleted.
   virtual Awaitable<void> seal() = 0;

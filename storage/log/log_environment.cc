@@ -11,6 +11,14 @@
 namespace moldau::storage {
 
 void LogDirState::fail(const Error& error) {
+  if (is_no_space(error)) {
+    if (online()) space_.hit_the_end(error);
+    return;
+  }
+  take_offline(error);
+}
+
+void LogDirState::take_offline(const Error& error) {
   if (!online_.exchange(false)) return;
   MOLDAU_LOG(storage, err, "Log directory {} goes offline: {}. Its partitions are not available until the disk works again and the broker is restarted", path_, error.message);
   if (handler_) handler_(path_);

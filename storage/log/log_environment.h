@@ -14,25 +14,31 @@
 #include "protocol/base/error.h"
 #include "protocol/base/random.h"
 #include "storage/io/file_cache.h"
+#include "storage/log/dir_space.h"
 
 namespace moldau::storage {
 
 class LogSegment;
 
-/// One entry of log.dirs. The first I/O error takes it offline for good (KIP-112); its logs then answer KAFKA_STORAGE_ERROR.
+/// One entry of log.dirs. The first I/O error takes it offline for good (KIP-112); its logs then answer KAFKA_STORAGE_ERROR. A full disk does not: see DirSpace.
 class LogDirState {
  public:
-  explicit LogDirState(std::string path) : path_(std::move(path)) {}
+  explicit LogDirState(std::string path) : path_(std::move(path)), space_(path_) {}
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] bool online() const noexcept { return online_.load(std::memory_order_acquire); }
-  /// Takes the directory offline and calls the handler, once.
+  [[nodiscard]] DirSpace& space() noexcept { return space_; }
+  [[nodiscard]] const DirSpace& space() const noexcept { return space_; }
+  /// What an I/O error means for the directory: a full disk makes it full, any other takes it offline. REQUIRES: what failed can be tried again, or was undone.
   void fail(const Error& error);
+  /// Takes the directory offline and calls the handler, once.
+  void take_offline(const Error& error);
   /// Called with the path, on the thread that met the error. Set before the directory is used.
   void set_handler(std::function<void(const std::string&)> handler) { handler_ = std::move(handler); }
   [[nodiscard]] Error offline_error() const { return Error(ErrorCode::kafka_storage_error, "log directory " + path_ + " is offline"); }
 
  private:
   std::string path_;
+  DirSpace space_;
   std::atomic<bool> online_{true};
   std::function<void(const std::string&)> handler_;
 };

@@ -55,6 +55,7 @@ LogManagerImpl::LogManagerImpl(LogManagerConfig config, std::shared_ptr<const co
       }
       if (handler) handler(failed);
     });
+    dir->state->space().set_alarm([this] { jobs_->post([this] { check_space(); }); });
     dirs_.push_back(std::move(dir));
   }
 }
@@ -99,7 +100,7 @@ Result<BrokerIdentity> LogManagerImpl::open_dirs() {
     // A lock held by another broker and somebody else's files are for the operator; a bad disk is not fatal while others work.
     if (s.error().code != ErrorCode::kafka_storage_error) return s.error();
     last = s.error();
-    dirs_[i]->state->fail(s.error());
+    dirs_[i]->state->take_offline(s.error());  // on a full disk too: without lock and identity it can't be used
   }
   if (!any_online()) return Error(ErrorCode::kafka_storage_error, "None of the log.dirs can be used: " + last->message);
   BrokerIdentity identity;
@@ -139,7 +140,7 @@ Status LogManagerImpl::write_identity(BrokerId broker_id, const std::string& clu
     if (dir->meta && dir->meta->broker_id && dir->meta->cluster_id) continue;
     dir->meta = MetaProperties{broker_id.value(), cluster_id};
     if (auto s = write_atomically(seams_.disk, dir->state->path() + "/" + kMetaPropertiesFile, format_meta_properties(*dir->meta, seams_.clock.wall_ms())); !s) {
-      dir->state->fail(s.error());
+      dir->state->take_offline(s.error());
       if (!any_online()) return s;
     }
   }
@@ -191,8 +192,9 @@ std::shared_ptr<UnifiedLog> LogManagerImpl::find_log(TopicPartitionView tp) cons
 LogManagerImpl::Dir* LogManagerImpl::reserve_dir() {
   const std::unique_lock lock(logs_mutex_);
   Dir* best = nullptr;
+  const auto burden = [](const Dir& dir) { return std::pair(dir.state->space().full(), dir.partitions); };
   for (const auto& dir : dirs_)
-    if (dir->state->online() && (best == nullptr || dir->partitions < best->partitions)) best = dir.get();
+    if (dir->state->online() && (best == nullptr || burden(*dir) < burden(*best))) best = dir.get();
   if (best != nullptr) ++best->partitions;
   return best;
 }
@@ -225,8 +227,9 @@ Result<std::shared_ptr<Log>> LogManagerImpl::get_or_create(const TopicPartition&
     if (!is_new && !dir->state->online())
       return Error(ErrorCode::kafka_storage_error, fmt::format("Can not create log for {} because log directory {} is offline and may hold it", tp, dir->state->path()));
   Error last = storage_error("No log directory is online");
+  const Dir* without_room = nullptr;
   while (auto* dir = reserve_dir()) {
-    auto log = create_in(*dir, tp, config);
+    auto log = dir == without_room ? Result<std::shared_ptr<UnifiedLog>>(last) : create_in(*dir, tp, config);
     {
       const std::unique_lock lock(logs_mutex_);
       if (log) {
@@ -236,8 +239,10 @@ Result<std::shared_ptr<Log>> LogManagerImpl::get_or_create(const TopicPartition&
       }
     }
     if (log) return with_id(std::move(*log));
+    if (dir == without_room) break;  // the others have none either
     last = log.error();
     dir->state->fail(last);
+    if (is_no_space(last)) without_room = dir;
   }
   return last;
 }
@@ -267,6 +272,11 @@ Status LogManagerImpl::async_delete(TopicPartitionView tp) {
   const auto renamed = state->path() + "/" + delete_dir_name(log->topic_partition(), seams_.random);
   if (auto s = log->close_and_rename(renamed); !s) {
     state->fail(s.error());
+    // The longer name may need a block that a full disk does not have. What is deleted to make room goes at once then, under the name it has.
+    if (is_no_space(s.error()) && !log->being_cleaned()) {
+      log->release_descriptors();
+      return remove_tree(seams_.disk, log->dir());
+    }
     return s;
   }
   log->release_descriptors();

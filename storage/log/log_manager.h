@@ -36,6 +36,7 @@ struct LogManagerConfig {
   std::int64_t initial_task_delay_ms = 30'000;           // log.initial.task.delay.ms
   std::int64_t producer_id_expiration_ms = 86'400'000;   // producer.id.expiration.ms
   std::int64_t producer_id_expiration_check_ms = 600'000;
+  std::int64_t min_free_bytes = -1;                      // log.dir.min.free.bytes
   std::int32_t load_threads = 0;                         ///< 0: as many as there are cores; 1: loads and closes on the caller's thread (simulator)
 };
 
@@ -93,6 +94,8 @@ class LogManager {
   [[nodiscard]] virtual bool any_online() const = 0;
   [[nodiscard]] virtual bool is_dir_online(const std::string& dir) const = 0;
   virtual void update_default_config(std::shared_ptr<const config::LogConfig> config) = 0;
+  /// A new log.dir.min.free.bytes; counts from the next look at the volumes on. Any thread.
+  virtual void update_min_free_bytes(std::int64_t bytes) = 0;
   /// A new producer.id.expiration.ms; counts from the next check on. Any thread.
   virtual void update_producer_id_expiration(std::int64_t expiration_ms) = 0;
   /// What compacts the logs: started by start(), stopped first by shutdown(). Null: nothing is compacted. Call before start().

@@ -64,6 +64,7 @@ class LogManagerImpl final : public LogManager {
   [[nodiscard]] bool any_online() const override;
   [[nodiscard]] bool is_dir_online(const std::string& dir) const override;
   void update_default_config(std::shared_ptr<const config::LogConfig> config) override;
+  void update_min_free_bytes(std::int64_t bytes) override { min_free_bytes_ = bytes; }
   void update_producer_id_expiration(std::int64_t expiration_ms) override { producer_id_expiration_ms_ = expiration_ms; }
   [[nodiscard]] std::optional<Offset> checkpointed_high_watermark(TopicPartitionView tp) const override;
   void set_compactor(std::unique_ptr<LogCompactor> compactor) override;
@@ -72,6 +73,10 @@ class LogManagerImpl final : public LogManager {
 
   // ---- housekeeping ----
   Awaitable<void> run_retention();
+  /// Asks the volumes for their free space, and tells the directories. Blocking.
+  void check_space();
+  /// check_space(), and retention out of turn while a directory is full. REQUIRES: not twice at a time.
+  Awaitable<void> watch_space();
   /// flush.ms: syncs logs that have waited long enough. Blocking.
   void run_flush();
   void checkpoint_recovery_points();
@@ -85,6 +90,8 @@ class LogManagerImpl final : public LogManager {
   [[nodiscard]] FileCache& file_cache() noexcept { return cache_; }
 
  private:
+  void register_space_gauges();
+
   struct Dir {
     std::shared_ptr<LogDirState> state;
     std::unique_ptr<FileLock> lock;
@@ -129,6 +136,10 @@ class LogManagerImpl final : public LogManager {
   std::shared_ptr<BackgroundJobs> jobs_;
   std::shared_ptr<DeletionQueue> deletion_;
   std::vector<std::unique_ptr<Dir>> dirs_;  // fixed after construction
+  std::atomic<std::int64_t> min_free_bytes_{config_.min_free_bytes};
+  std::mutex space_mutex_;
+  std::optional<SteadyTime> last_retention_when_full_;  // watch_space() only
+  std::vector<config::MetricFamilyBase::Registration> space_gauges_;
   std::unique_ptr<PeriodicTasks> tasks_;
   std::unique_ptr<LogCompactor> compactor_;  // fixed before start()
   bool stopped_ = false;

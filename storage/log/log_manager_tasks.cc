@@ -1,6 +1,7 @@
-// LogManagerImpl's housekeeping: retention, flush.ms, checkpoints, producer expiry, delayed deletion.
+// LogManagerImpl's housekeeping: free space, retention, flush.ms, checkpoints, producer expiry, delayed deletion.
 #include <algorithm>
 
+#include "config/metric_handles.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 #include "storage/io/disk.h"
@@ -8,6 +9,10 @@
 
 namespace moldau::storage {
 namespace {
+
+constexpr Millis kSpaceCheck{1000};
+/// While a directory is full what may go goes soon, DeleteRecords' segments too: log.retention.check.interval.ms is minutes.
+constexpr std::chrono::seconds kRetentionWhenFull{10};
 
 std::uint64_t mixed(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -78,6 +83,8 @@ void LogManagerImpl::start() {
   using std::chrono::milliseconds;
   tasks_ = std::make_unique<PeriodicTasks>(seams_.background);
   if (compactor_) compactor_->start();
+  check_space();
+  register_space_gauges();
   const milliseconds first(config_.initial_task_delay_ms);
   const auto blocking = [](auto work) {
     return [work]() -> Awaitable<void> {
@@ -85,6 +92,7 @@ void LogManagerImpl::start() {
       co_return;
     };
   };
+  tasks_->add("free space", kSpaceCheck, kSpaceCheck, [this] { return watch_space(); });
   tasks_->add("log retention", first, milliseconds(config_.retention_check_interval_ms), [this] { return run_retention(); });
   if (config_.flush_check_interval_ms < INT64_MAX)
     tasks_->add("log flusher", milliseconds(config_.flush_check_interval_ms), milliseconds(config_.flush_check_interval_ms), blocking([this] { run_flush(); }));
@@ -109,6 +117,44 @@ Awaitable<void> LogManagerImpl::run_retention() {
     MOLDAU_LOG(storage, info, "Retention removed {} segments", total);
     checkpoint_log_starts();
   }
+}
+
+void LogManagerImpl::check_space() {
+  const std::lock_guard lock(space_mutex_);  // what was counted before is taken off once
+  std::vector<std::pair<Dir*, VolumeInfo>> volumes;
+  std::vector<std::int64_t> written;
+  for (const auto& dir : dirs_) {
+    if (!dir->state->online()) continue;
+    written.push_back(dir->state->space().written());
+    // What can't be asked just now keeps its state; an append will meet the disk's own answer.
+    auto volume = seams_.disk.volume(dir->state->path());
+    volumes.emplace_back(dir.get(), volume ? *volume : VolumeInfo{});
+  }
+  for (std::size_t i = 0; i < volumes.size(); ++i) {
+    const auto sharers = std::count_if(volumes.begin(), volumes.end(), [&](const auto& v) { return v.second.id == volumes[i].second.id; });
+    volumes[i].first->state->space().seen(volumes[i].second, written[i], min_free_bytes_, sharers);
+  }
+}
+
+Awaitable<void> LogManagerImpl::watch_space() {
+  check_space();
+  const bool any_full = std::any_of(dirs_.begin(), dirs_.end(), [](const auto& d) { return d->state->online() && d->state->space().full(); });
+  const auto now = seams_.clock.steady();
+  if (!any_full || (last_retention_when_full_ && now - *last_retention_when_full_ < kRetentionWhenFull)) co_return;
+  last_retention_when_full_ = now;
+  co_await run_retention();
+}
+
+void LogManagerImpl::register_space_gauges() {
+  auto& m = config::metrics();
+  const auto by_dir = [this](config::GaugeFamily& family, auto value) {
+    space_gauges_.push_back(family.register_callback([this, value](const config::Emit& emit) {
+      for (const auto& dir : dirs_)
+        if (dir->state->online()) emit({dir->state->path()}, static_cast<double>(static_cast<std::int64_t>(value(dir->state->space()))));
+    }));
+  };
+  by_dir(m.log_directory_free_bytes, [](const DirSpace& space) { return space.free_bytes(); });
+  by_dir(m.log_directory_full, [](const DirSpace& space) { return space.full(); });
 }
 
 void LogManagerImpl::run_flush() {

@@ -105,7 +105,12 @@ Status LogSegment::append(const Append& append, const config::LogConfig& config)
   const auto position = size_.load(std::memory_order_relaxed);
   auto file = log_.get();
   if (!file) return file.error();
-  if (auto s = (*file)->write_at(position, append.bytes); !s) return s;
+  if (auto s = (*file)->write_at(position, append.bytes); !s) {
+    // What a full disk took of it goes: nobody shall find half a batch.
+    if (is_no_space(s.error()) && !config.preallocate)
+      if (auto cut = (*file)->truncate(position); !cut) return cut;
+    return s;
+  }
   if (position == 0) first_batch_timestamp_ = append.largest_timestamp;
   TimestampOffset max;
   {
@@ -335,12 +340,12 @@ Result<std::uint64_t> LogSegment::truncate_to(Offset offset) {
 }
 
 Status LogSegment::truncate_bytes(std::uint64_t bytes) {
+  if (auto s = own_log_file(); !s) return s;
   auto file = log_.get();
   if (!file) return file.error();
   if (auto s = (*file)->truncate(bytes); !s) return s;
   size_.store(bytes, std::memory_order_release);
   return {};
-  if (auto s = own_log_file(); !s) return s;
 }
 
 Status LogSegment::rebuild_begin() {
@@ -369,7 +374,12 @@ Status LogSegment::rebuild_add(const protocol::AnyBatch& batch, std::uint64_t po
   return time_index_.maybe_append(max.timestamp, max.offset);
 }
 
-Status LogSegment::rebuild_end() { return become_inactive(); }
+Status LogSegment::rebuild_end() {
+  // On a full disk the indexes serve from memory; they are written before the recovery point may pass them.
+  auto s = become_inactive();
+  if (!s && !is_no_space(s.error())) return s;
+  return {};
+}
 
 Status LogSegment::become_inactive() {
   auto max = max_timestamp();
@@ -377,16 +387,18 @@ Status LogSegment::become_inactive() {
   if (max->timestamp >= 0) {
     if (auto s = time_index_.maybe_append(max->timestamp, max->offset); !s) return s;
   }
+  if (has_file_) {
+    auto file = log_.get();
+    if (!file) return file.error();
+    auto on_disk = (*file)->size();
+    if (!on_disk) return on_disk.error();
+    if (*on_disk > size())  // preallocated
+      if (auto s = (*file)->truncate(size()); !s) return s;
+  }
   if (auto s = offset_index_.trim(); !s) return s;
   if (auto s = time_index_.trim(); !s) return s;
   if (auto s = txn_index_.close(); !s) return s;
   ready_ = false;
-  if (!has_file_) return {};
-  auto file = log_.get();
-  if (!file) return file.error();
-  auto on_disk = (*file)->size();
-  if (!on_disk) return on_disk.error();
-  if (*on_disk > size()) return (*file)->truncate(size());  // preallocated
   return {};
 }
 
@@ -405,12 +417,14 @@ Status LogSegment::sync(bool with_indexes) {
   if (auto s = (*file)->sync(); !s) return s;
   if (!with_indexes) return {};
   for (auto* entries : {&offset_index_.entries(), &time_index_.entries()}) {
+    if (auto s = entries->write_pending(); !s) return s;
     auto index = entries->file().get(OpenMode::create);
     if (!index) return index.error();
     if (auto s = (*index)->sync(); !s) return s;
     entries->file().close();
   }
   if (txn_index_.exists()) {
+    if (auto s = txn_index_.entries().write_pending(); !s) return s;
     auto index = txn_index_.entries().file().get();
     if (!index) return index.error();
     return (*index)->sync();

@@ -71,7 +71,11 @@ std::optional<std::pair<CompletedTxn, Offset>> apply_logged_batch(ProducerStateM
 Result<std::optional<Offset>> take_producer_snapshot(ProducerStateManager& state, ProducerSnapshots& snapshots, const std::string& dir, bool sync) {
   if (!state.snapshot_due()) return std::optional<Offset>();
   const auto offset = state.map_end();
-  if (auto s = snapshots.write(dir, offset, encode_producer_snapshot(state.entries()), sync); !s) return s.error();
+  if (auto s = snapshots.write(dir, offset, encode_producer_snapshot(state.entries()), sync); !s) {
+    // It saves work at the next start; a full disk does not keep the log from being read. The stop takes it, or leaves the log to be recovered.
+    if (is_no_space(s.error())) return std::optional<Offset>();
+    return s.error();
+  }
   state.set_last_snapshot(offset);
   return std::optional(offset);
 }

@@ -81,6 +81,10 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   [[nodiscard]] std::int64_t size_bytes() const override;
   [[nodiscard]] std::size_t segment_count() const override;
   Awaitable<Status> flush(Offset offset) override;
+  [[nodiscard]] Offset durable_offset() const noexcept override { return Offset(recovery_point_seen_.load(std::memory_order_acquire)); }
+  void start_flush() override;
+  void set_flush_listener(std::function<void()> listener) override;
+  Status settle() override;
   Awaitable<void> seal() override;
 
   // ---- for LogManager, the cleaner and tools ----
@@ -195,6 +199,7 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   std::shared_ptr<LogSegment> make_segment(Offset base);
 
   Status swap_in(const std::shared_ptr<LogSegment>& fresh, const std::vector<std::shared_ptr<LogSegment>>& old);
+  Status take_places(const std::shared_ptr<LogSegment>& fresh, const std::vector<std::shared_ptr<LogSegment>>& old);
 
   // reads
   /// `gone`: a segment of the view was replaced, and the log has its offsets elsewhere now.
@@ -205,6 +210,7 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   // flush
   void sync_loop();
   Status flush_up_to(Offset target);
+  Status sync_up_to(Offset target);  ///< REQUIRES flush_mutex_
   void schedule_metadata_write();
   Status write_topic_id(bool sync);
   Status write_epochs(bool sync);
@@ -254,6 +260,7 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   std::atomic<bool> dir_dirty_{false};  ///< names in the directory that are not durable
   bool parent_synced_ = false;          // under flush_mutex_
   std::mutex flush_mutex_;
+  std::optional<Error> sync_failure_;  // under flush_mutex_; what a sync has told once it may not tell again
   std::atomic<std::int64_t> last_flush_ms_{0};
   std::vector<Offset> unsynced_snapshots_;  // under flush_list_mutex_
   std::mutex flush_list_mutex_;
@@ -265,6 +272,8 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   };
   std::mutex sync_mutex_;
   bool sync_running_ = false;
+  bool sync_wanted_ = false;  ///< somebody wrote since the sync began, and does not wait
+  std::shared_ptr<const std::function<void()>> flush_listener_;
   std::list<FlushWaiter> sync_waiters_;
 };
 

@@ -101,6 +101,11 @@ Awaitable<AppendResult<LogAppendInfo>> UnifiedLog::append_as_leader(LeaderAppend
   guard.release();
   if (!result) co_return result;
   if (flush_due(*config)) {
+    if (append.defer_flush && config->flush_messages == 1) {
+      result->durable = durable_offset() > result->last_offset;
+      if (!result->durable) start_flush();
+      co_return result;
+    }
     auto flushed = co_await flush(result->last_offset + 1);
     if (!flushed) co_return append_error(flushed.error());
   }
@@ -150,6 +155,7 @@ AppendResult<LogAppendInfo> UnifiedLog::append_prepared(PreparedBatch& prepared,
     }
   }
 
+  if (!env_.dir->space().admit(info.valid_bytes, append.origin == AppendOrigin::coordinator)) return append_error(env_.dir->space().full_error());
   const LogSegment::Append write{prepared.bytes(), info.last_offset, prepared.max_timestamp(), info.last_offset};
   const auto rolled = maybe_roll(write, base, config);
   if (!rolled) return failed(rolled.error());
@@ -250,6 +256,7 @@ AppendResult<LogAppendInfo> UnifiedLog::append_replicated(Bytes records, LeaderE
   }
   info.max_timestamp = max_timestamp;
 
+  if (!env_.dir->space().admit(info.valid_bytes, false)) return append_error(env_.dir->space().full_error());
   const LogSegment::Append write{records, info.last_offset, max_timestamp, offset_of_max};
   const auto rolled = maybe_roll(write, first, config);
   if (!rolled) return failed(rolled.error());

@@ -86,6 +86,8 @@ void UnifiedLog::delete_segments(const std::vector<std::shared_ptr<LogSegment>>&
   const auto delay = config()->file_delete_delay_ms;
   for (const auto& segment : segments) {
     auto s = segment->mark_deleted();
+    // The longer name may need a block that a full disk does not have: then the files go at once.
+    if (!s && is_no_space(s.error())) s = segment->remove_files();
     if (s) s = snapshots_.remove(dir_->get(), segment->base_offset());
     if (!s) {
       report(s.error());

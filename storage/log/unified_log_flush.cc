@@ -1,6 +1,7 @@
 // Durability of UnifiedLog: flush with group commit, the small files, close.
 #include <algorithm>
 
+#include "config/metric_handles.h"
 #include "protocol/base/check.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
@@ -49,14 +50,36 @@ void UnifiedLog::wake_flushed(const std::optional<Error>& error, Offset up_to) {
   }
 }
 
+void UnifiedLog::set_flush_listener(std::function<void()> listener) {
+  auto shared = std::make_shared<const std::function<void()>>(std::move(listener));
+  const std::lock_guard lock(sync_mutex_);
+  flush_listener_ = std::move(shared);
+}
+
+void UnifiedLog::start_flush() {
+  {
+    const std::lock_guard lock(sync_mutex_);
+    sync_wanted_ = true;
+    if (std::exchange(sync_running_, true)) return;
+  }
+  env_.jobs->post([self = shared_from_this()] { self->sync_loop(); });
+}
+
 void UnifiedLog::sync_loop() {
   for (;;) {
+    std::shared_ptr<const std::function<void()>> listener;
+    {
+      const std::lock_guard lock(sync_mutex_);
+      sync_wanted_ = false;
+      listener = flush_listener_;
+    }
     const auto target = log_end_offset();
     const auto s = flush_up_to(target);
     if (!s) report(s.error());
+    if (s && listener) (*listener)();
     wake_flushed(s ? std::nullopt : std::optional(s.error()), target);
     const std::lock_guard lock(sync_mutex_);
-    if (sync_waiters_.empty()) {
+    if (sync_waiters_.empty() && !sync_wanted_) {
       sync_running_ = false;
       return;
     }
@@ -66,6 +89,14 @@ void UnifiedLog::sync_loop() {
 Status UnifiedLog::flush_up_to(Offset target) {
   const std::lock_guard flush_lock(flush_mutex_);
   if (!env_.dir->online()) return env_.dir->offline_error();
+  if (sync_failure_) return *sync_failure_;
+  auto s = sync_up_to(target);
+  // The system tells a failed write-back once; the next fdatasync would succeed, and what it did not write be taken for durable. Kept before anyone else may ask.
+  if (!s && !is_no_space(s.error())) sync_failure_ = s.error();
+  return s;
+}
+
+Status UnifiedLog::sync_up_to(Offset target) {
   std::shared_ptr<const SegmentList> list;
   Offset from;
   std::uint64_t truncations = 0;
@@ -80,8 +111,11 @@ Status UnifiedLog::flush_up_to(Offset target) {
   const auto dir = dir_->get();
   if (auto synced = sync_snapshots(); !synced) return synced.error();
   const auto first = list->floor(from);
-  for (auto i = first == list->size() ? 0 : first; i < list->size() && (*list)[i]->base_offset() < target; ++i)
+  for (auto i = first == list->size() ? 0 : first; i < list->size() && (*list)[i]->base_offset() < target; ++i) {
+    const auto began = env_.clock.steady();
     if (auto s = (*list)[i]->sync(i + 1 < list->size()); !s && !(*list)[i]->deleted()) return s;
+    config::metrics().log_flush_time.record(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(env_.clock.steady() - began).count()));
+  }
   if (dir_dirty_.exchange(false))
     if (auto s = env_.disk().sync_directory(dir); !s) return s;
   if (!parent_synced_) {
@@ -95,6 +129,15 @@ Status UnifiedLog::flush_up_to(Offset target) {
     refresh_seen();
   }
   return {};
+}
+
+Status UnifiedLog::settle() {
+  if (!flush_due(*config())) return {};
+  auto s = flush_blocking();
+  if (s) return s;
+  report(s.error());
+  // On a full disk the log is served as it is: what was there before the start was as durable then.
+  return is_no_space(s.error()) ? Status() : s;
 }
 
 Status UnifiedLog::flush_blocking() { return flush_up_to(log_end_offset()); }
@@ -165,8 +208,9 @@ Status UnifiedLog::take_snapshot() {
     at = producers_.map_end();
     bytes = encode_producer_snapshot(producers_.entries());
   }
-  if (auto s = snapshots_.write(dir_->get(), at, bytes, false); !s) return s;
+  auto s = snapshots_.write(dir_->get(), at, bytes, false);
   dir_dirty_ = true;
+  if (!s) return s;
   {
     const std::lock_guard lock(flush_list_mutex_);
     unsynced_snapshots_.push_back(at);
@@ -217,10 +261,10 @@ Status UnifiedLog::close_and_rename(const std::string& new_path) {
   MOLDAU_CHECK(sealed, "a log is sealed before it is renamed");
   const std::lock_guard flush_lock(flush_mutex_);
   const std::lock_guard files_lock(files_mutex_);
+  const FileChanges::Change change(file_changes_);
   if (auto s = env_.disk().rename(dir_->get(), new_path); !s) return s;
   dir_->set(new_path);
   return {};
 }
 
 }  // namespace moldau::storage
-  const FileChanges::Change change(file_changes_);

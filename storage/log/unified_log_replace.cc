@@ -66,9 +66,22 @@ Awaitable<Result<bool>> UnifiedLog::replace_segments(std::shared_ptr<LogSegment>
 }
 
 Status UnifiedLog::swap_in(const std::shared_ptr<LogSegment>& fresh, const std::vector<std::shared_ptr<LogSegment>>& old) {
-  if (auto s = fresh->rename_files(SegmentStage::swap); !s) return s;
+  const FileChanges::Change change(file_changes_);
+  if (auto s = fresh->rename_files(SegmentStage::swap); !s) {
+    // On a full disk nothing has changed yet.
+    if (is_no_space(s.error()))
+      if (auto removed = fresh->remove_files(); !removed) return removed;
+    return s;
+  }
   // The new segment's names must be durable before the old ones go.
   if (auto s = env_.disk().sync_directory(dir_->get()); !s) return s;
+  auto swapped = take_places(fresh, old);
+  // Half done, what is in memory and what is on the disk differ: the next start sorts it out, with a full disk too.
+  if (!swapped) env_.dir->take_offline(swapped.error());
+  return swapped;
+}
+
+Status UnifiedLog::take_places(const std::shared_ptr<LogSegment>& fresh, const std::vector<std::shared_ptr<LogSegment>>& old) {
   const auto delay = config()->file_delete_delay_ms;
   for (const auto& segment : old) {
     auto s = segment->mark_deleted();

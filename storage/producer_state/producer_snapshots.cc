@@ -76,7 +76,11 @@ void ProducerSnapshots::set_known(std::vector<Offset> offsets) {
 Status ProducerSnapshots::write(const std::string& dir, Offset offset, const std::string& bytes, bool sync) {
   auto file = disk_.open(path(dir, offset), OpenMode::create);
   if (!file) return file.error();
-  if (auto s = (*file)->write_at(0, as_bytes(bytes)); !s) return s;
+  if (auto s = (*file)->write_at(0, as_bytes(bytes)); !s) {
+    // What it was before is overwritten, and a part of it is worth nothing.
+    if (auto removed = remove(dir, offset); !removed) return removed;
+    return s;
+  }
   if (std::erase(distrusted_, offset) > 0)
     if (auto s = (*file)->truncate(bytes.size()); !s) return s;
   if (sync) {

@@ -33,6 +33,7 @@ struct LogAppendInfo {
   std::int64_t valid_bytes = 0;
   std::int32_t records = 0;
   bool duplicate = false;  ///< The batch was already there: offsets are those of the original.
+  bool durable = true;     ///< False after a deferred flush: with flush.messages=1, and not on the disk yet.
   bool rolled = false;     ///< It began a new segment: who waits for more of the old one has all of that.
 };
 

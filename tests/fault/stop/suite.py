@@ -5,12 +5,11 @@ import re
 import shutil
 import socket
 import struct
-import subprocess
 import time
 
 from moldau_test import broker as brokers
 from moldau_test import process, wire
-from moldau_test.scenario import Skip, Suite
+from moldau_test.scenario import Suite
 from moldau_test.wire import Wire
 
 suite = Suite('stop', own_broker=True)
@@ -109,30 +108,3 @@ def meta_properties_gone(run):
         run.check(False, 'the broker starts under another id')
     except brokers.StartFailed as refused:
         run.check('broker.id=5 is not 1001' in str(refused), str(refused))
-
-
-@suite.scenario(seconds=60, only='moldau')
-def full_disk(run):
-    """Killed on a disk that is full then: the next start says so."""
-    volume = run.dir / 'volume'
-    volume.mkdir(exist_ok=True)
-    if os.geteuid() != 0 or subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', volume], capture_output=True).returncode != 0:
-        raise Skip('may not mount a small file system')
-    try:
-        broker = run.start_broker({'log.dirs': str(volume / 'data')})
-        topic(run, broker, 'x')
-        broker.kill()
-        with contextlib.suppress(OSError), open(volume / 'filler', 'wb', buffering=0) as filler:
-            while filler.write(b'\0' * 4096):
-                pass
-        try:
-            broker.start()
-            run.check(False, 'the broker starts on a full disk')
-        except brokers.StartFailed as refused:
-            run.check('moldau-metadata.db' in str(refused) and 'the disk is full; make room' in str(refused), str(refused))
-            run.check('belongs to another session' not in str(refused), str(refused))
-        (volume / 'filler').unlink()
-        broker.start()
-        broker.kill()
-    finally:
-        subprocess.run(['umount', '-l', volume], check=False)
