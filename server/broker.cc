@@ -23,6 +23,7 @@
 #include "replication/metadata/metadata_cache.h"
 #include "replication/partition/log_dir_event.h"
 #include "replication/partition/replica_manager.h"
+#include "replication/store/embedded_store.h"
 #include "replication/store/metadata_store.h"
 #include "replication/store/znodes.h"
 #include "server/broker_settings.h"
@@ -41,6 +42,7 @@
 #include "server/network/socket_server.h"
 #include "server/own_partitions.h"
 #include "server/platform.h"
+#include "server/snapshot/snapshot_api.h"
 #include "server/start_report.h"
 #include "server/stop_phases.h"
 #include "server/sync_wait.h"
@@ -88,6 +90,8 @@ struct Broker::Parts {
   void stop();
 
   void on_leadership(std::span<const replication::LeadershipChange> changes);
+  /// What `moldau snapshot` asks for; only while requests are served.
+  void route_snapshot_calls();
   [[nodiscard]] Result<std::int32_t> offsets_partitions();
   [[nodiscard]] replication::znodes::BrokerRegistration registration() const;
   [[nodiscard]] config::BrokerConfigPtr settings() const { return config.current(); }
@@ -457,6 +461,7 @@ void Broker::Parts::stop() {
   // Health is told until the end; clients find the port closed at once.
   if (sockets) stopping.run("the listeners to close", kStopGrace, [this] { sockets->stop_listening(); });
   stopping.run("a change of settings", kStopGrace, [this] { settings_registration.reset(); });
+  route_snapshot_calls();
   if (store) store->stop_retrying();
   stopping.run("tasks of the broker", kStopGrace, [this] { (void)background.join_blocking(kStopGrace); }, [this] { return background.running(); });
   // Groups first: a JoinGroup may wait for minutes, and its connection would for as long as it may.
@@ -465,6 +470,19 @@ void Broker::Parts::stop() {
     const auto end_waits = [this] {
       if (replicas) replicas->shutdown();
     };
+void Broker::Parts::route_snapshot_calls() {
+  const auto when_running = [this](auto answer) {
+    return [this, answer] { return health.state() == BrokerState::running ? answer() : HttpReply{503, "text/plain; charset=utf-8", "the broker is starting or stopping\n"}; };
+  };
+  http->route(kSnapshotInternalPath, HttpAudience::this_machine, when_running([this] { return snapshot_outlines(*logs, SnapshotLogs::internal); }));
+  http->route(kSnapshotDataPath, HttpAudience::this_machine, when_running([this] { return snapshot_outlines(*logs, SnapshotLogs::data); }));
+  const auto metadata_copy = [this] {
+    const auto dir = replication::find_embedded_store(settings()->data_dirs);
+    return dir ? snapshot_metadata(*store, *dir) : HttpReply{503, "text/plain; charset=utf-8", dir.error().message + "\n"};
+  };
+  http->route(kSnapshotMetadataPath, HttpAudience::this_machine, when_running(metadata_copy), HttpUse::acts);
+}
+
     stopping.run("connections with requests in flight", 2 * kStopGrace, [this, end_waits] { sockets->stop(kStopGrace, end_waits); }, [this] { return sockets->connections(); });
   }
   if (controller) stopping.run("the controller's event in progress", 2 * kStopGrace, [this] { sync_wait(Executor(blocking), controller->stop()); });

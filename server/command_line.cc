@@ -58,8 +58,8 @@ std::variant<CommandLine, std::string> parse_command_line(const std::vector<std:
       line.command = Command::check;
     } else if (command == "takeover") {
       line.command = Command::takeover;
-    } else if (command == "dump-log") {
-      line.command = Command::dump_log;
+    } else if (command == "dump-log" || command == "snapshot") {
+      line.command = command == "snapshot" ? Command::snapshot : Command::dump_log;
       line.tool_words.assign(rest.begin() + 1, rest.end());
       return line;
     } else if (command == "help") {
@@ -67,7 +67,7 @@ std::variant<CommandLine, std::string> parse_command_line(const std::vector<std:
     } else if (command == "version") {
       line.command = Command::version;
     } else {
-      return "unknown command '" + command + "'; the commands are serve, check, takeover, dump-log, help, version (see moldau --help)";
+      return "unknown command '" + command + "'; the commands are serve, check, takeover, snapshot, dump-log, help, version (see moldau --help)";
     }
     rest.erase(rest.begin());
   }

@@ -14,6 +14,7 @@
 #include "protocol/base/log_writer.h"
 #include "server/broker.h"
 #include "server/command_line.h"
+#include "server/snapshot/snapshot.h"
 #include "server/takeover/takeover.h"
 #include "server/tools/dump_log.h"
 #include "storage/io/posix_disk.h"
@@ -96,6 +97,7 @@ int main(int argc, char** argv) {
       fmt::print("moldau {}\n", MOLDAU_VERSION);
       return 0;
     }
+    if (line.command == server::Command::snapshot) return server::run_snapshot(line.tool_words, stdout, stderr);
     if (line.command == server::Command::dump_log) return server::tools::dump_log(line.tool_words, MOLDAU_VERSION, stdout, stderr);
     const auto loaded = config::load(line.load);
     if (line.command == server::Command::check) {

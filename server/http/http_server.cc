@@ -157,7 +157,7 @@ Awaitable<void> HttpServer::accept_loop(std::shared_ptr<State> state) {
   }
 }
 
-HttpReply HttpServer::answer(const State& state, std::string_view target, bool reads, bool local) {
+HttpReply HttpServer::answer(const State& state, std::string_view target, std::optional<HttpUse> use, bool local) {
   constexpr std::string_view kText = "text/plain; charset=utf-8";
   const auto path = target.substr(0, target.find('?'));
   const auto route = state.routes.find(path);
@@ -165,7 +165,7 @@ HttpReply HttpServer::answer(const State& state, std::string_view target, bool r
   if (!local && state.remote != HttpRemoteAccess::all && !(open && state.remote == HttpRemoteAccess::metrics))
     return {403, std::string(kText), "only for clients of this machine; http.remote.access=all opens it\n"};
   if (route == state.routes.end()) return {404, std::string(kText), "not found\n"};
-  if (!reads) return {405, std::string(kText), "only GET\n"};
+  if (use != route->second.use) return {405, std::string(kText), route->second.use == HttpUse::reads ? "only GET\n" : "only POST, and not from a web page\n"};
   try {
     return route->second.handler();
   } catch (const std::exception& e) {
@@ -199,7 +199,9 @@ Awaitable<void> HttpServer::session(std::shared_ptr<State> state, tcp::socket so
     (*place).waits_since.reset();
     const auto& request = parser.get();
     const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
-    auto reply = answer(*state, {request.target().data(), request.target().size()}, reads, local);
+    const bool acts = request.method() == http::verb::post && request.find(http::field::origin) == request.end();
+    const auto use = reads ? std::optional(HttpUse::reads) : acts ? std::optional(HttpUse::acts) : std::nullopt;
+    auto reply = answer(*state, {request.target().data(), request.target().size()}, use, local);
     http::response<http::string_body> response(static_cast<http::status>(reply.status), request.version());
     response.set(http::field::content_type, reply.content_type);
     response.keep_alive(request.keep_alive());

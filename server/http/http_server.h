@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,12 @@ enum class HttpAudience : std::uint8_t {
   everyone,      ///< Metrics and health: others too, unless http.remote.access is none.
 };
 
+/// What a request to a path does.
+enum class HttpUse : std::uint8_t {
+  reads,  ///< GET
+  acts,   ///< POST, and not from a web page (no Origin): it changes something.
+};
+
 /// http.remote.access: what the port serves to others than this machine's loopback.
 enum class HttpRemoteAccess : std::uint8_t { none, metrics, all };
 /// REQUIRES: one of the row's values.
@@ -43,7 +50,7 @@ struct HttpLimits {
   std::chrono::milliseconds request{30'000};       ///< For each later one, and for each answer.
 };
 
-/// Answers a GET for one path. Runs on a pool thread; may block for milliseconds.
+/// Answers a request for one path. Runs on a pool thread; may block for milliseconds.
 using HttpHandler = std::function<HttpReply()>;
 
 class HttpServer {
@@ -53,7 +60,9 @@ class HttpServer {
   ~HttpServer();
 
   /// REQUIRES: before listen().
-  void route(std::string path, HttpAudience audience, HttpHandler handler) { routes_[std::move(path)] = {audience, std::move(handler)}; }
+  void route(std::string path, HttpAudience audience, HttpHandler handler, HttpUse use = HttpUse::reads) {
+    routes_[std::move(path)] = {audience, use, std::move(handler)};
+  }
   /// Binds and serves. Error: address in use and its kin, with the reason.
   Status listen(const std::string& host, std::uint16_t port);
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
@@ -63,11 +72,13 @@ class HttpServer {
  private:
   struct Route {
     HttpAudience audience = HttpAudience::this_machine;
+    HttpUse use = HttpUse::reads;
     HttpHandler handler;
   };
   using Routes = std::map<std::string, Route, std::less<>>;
   struct State;
-  static HttpReply answer(const State& state, std::string_view target, bool reads, bool local);
+  /// `use`: what the request may be for; nothing: another method.
+  static HttpReply answer(const State& state, std::string_view target, std::optional<HttpUse> use, bool local);
   static Awaitable<void> accept_loop(std::shared_ptr<State> state);
   static Awaitable<void> session(std::shared_ptr<State> state, boost::asio::ip::tcp::socket socket);
 
