@@ -7,18 +7,26 @@
 namespace moldau::protocol {
 struct AlterConfigsRequest;
 struct AlterConfigsResponse;
+struct AlterReplicaLogDirsRequest;
+struct AlterReplicaLogDirsResponse;
 struct ApiVersionsRequest;
 struct ApiVersionsResponse;
+struct CreateAclsRequest;
+struct CreateAclsResponse;
 struct CreatePartitionsRequest;
 struct CreatePartitionsResponse;
 struct CreateTopicsRequest;
 struct CreateTopicsResponse;
+struct DeleteAclsRequest;
+struct DeleteAclsResponse;
 struct DeleteGroupsRequest;
 struct DeleteGroupsResponse;
 struct DeleteRecordsRequest;
 struct DeleteRecordsResponse;
 struct DeleteTopicsRequest;
 struct DeleteTopicsResponse;
+struct DescribeAclsRequest;
+struct DescribeAclsResponse;
 struct DescribeClusterRequest;
 struct DescribeClusterResponse;
 struct DescribeConfigsRequest;
@@ -67,14 +75,18 @@ namespace moldau::server {
 
 Awaitable<protocol::AlterConfigsResponse> handle_alter_configs(RequestContext& ctx, const protocol::AlterConfigsRequest& req);
 Awaitable<protocol::ApiVersionsResponse> handle_api_versions(RequestContext& ctx, const protocol::ApiVersionsRequest& req);
+Awaitable<protocol::CreateAclsResponse> handle_create_acls(RequestContext& ctx, const protocol::CreateAclsRequest& req);
 Awaitable<protocol::CreatePartitionsResponse> handle_create_partitions(RequestContext& ctx, const protocol::CreatePartitionsRequest& req);
 Awaitable<protocol::CreateTopicsResponse> handle_create_topics(RequestContext& ctx, const protocol::CreateTopicsRequest& req);
+Awaitable<protocol::DeleteAclsResponse> handle_delete_acls(RequestContext& ctx, const protocol::DeleteAclsRequest& req);
 Awaitable<protocol::DeleteGroupsResponse> handle_delete_groups(RequestContext& ctx, const protocol::DeleteGroupsRequest& req);
 Awaitable<protocol::DeleteRecordsResponse> handle_delete_records(RequestContext& ctx, const protocol::DeleteRecordsRequest& req);
 Awaitable<protocol::DeleteTopicsResponse> handle_delete_topics(RequestContext& ctx, const protocol::DeleteTopicsRequest& req);
+Awaitable<protocol::DescribeAclsResponse> handle_describe_acls(RequestContext& ctx, const protocol::DescribeAclsRequest& req);
 Awaitable<protocol::DescribeClusterResponse> handle_describe_cluster(RequestContext& ctx, const protocol::DescribeClusterRequest& req);
 Awaitable<protocol::DescribeConfigsResponse> handle_describe_configs(RequestContext& ctx, const protocol::DescribeConfigsRequest& req);
 Awaitable<protocol::DescribeGroupsResponse> handle_describe_groups(RequestContext& ctx, const protocol::DescribeGroupsRequest& req);
+Awaitable<protocol::AlterReplicaLogDirsResponse> handle_alter_replica_log_dirs(RequestContext& ctx, const protocol::AlterReplicaLogDirsRequest& req);
 Awaitable<protocol::DescribeLogDirsResponse> handle_describe_log_dirs(RequestContext& ctx, const protocol::DescribeLogDirsRequest& req);
 Awaitable<protocol::DescribeProducersResponse> handle_describe_producers(RequestContext& ctx, const protocol::DescribeProducersRequest& req);
 Awaitable<protocol::FetchResponse> handle_fetch(RequestContext& ctx, const protocol::FetchRequest& req);

@@ -3,12 +3,16 @@
 #include <array>
 
 #include "protocol/messages/alter_configs.h"
+#include "protocol/messages/alter_replica_log_dirs.h"
 #include "protocol/messages/api_versions.h"
+#include "protocol/messages/create_acls.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/create_topics.h"
+#include "protocol/messages/delete_acls.h"
 #include "protocol/messages/delete_groups.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/delete_topics.h"
+#include "protocol/messages/describe_acls.h"
 #include "protocol/messages/describe_cluster.h"
 #include "protocol/messages/describe_configs.h"
 #include "protocol/messages/describe_groups.h"
@@ -55,8 +59,12 @@ constexpr std::array kRows = {
     row<handle_delete_records>(),
     row<handle_init_producer_id>(),
     row<handle_offset_for_leader_epoch>(),
+    row<handle_describe_acls>(),
+    row<handle_create_acls>(),
+    row<handle_delete_acls>(),
     row<handle_describe_configs>(),
     row<handle_alter_configs>(),
+    row<handle_alter_replica_log_dirs>(),
     row<handle_describe_log_dirs>(),
     row<handle_create_partitions>(),
     row<handle_delete_groups>(),

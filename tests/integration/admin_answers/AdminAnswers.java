@@ -2,7 +2,9 @@ import java.util.*;
 import java.util.concurrent.*;
 import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.common.*;
+import org.apache.kafka.common.acl.*;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.resource.*;
 
 /** Every answer and message of the admin APIs for topics and configurations, good and bad; one scenario a section. Prints the canonical answers. */
 public class AdminAnswers {
@@ -68,6 +70,7 @@ public class AdminAnswers {
       case "alter": alter(px, T); break;
       case "broker": broker(px); break;
       case "delete": delete(px); break;
+      case "acls": acls(); break;
     }
     admin.close(Duration0.of());
   }
@@ -172,6 +175,13 @@ public class AdminAnswers {
     t("cfg topic d", () -> { ConfigResource R = new ConfigResource(ConfigResource.Type.TOPIC, px + "-a"); StringBuilder sb = new StringBuilder(); for (ConfigEntry e : admin.describeConfigs(List.of(R), new DescribeConfigsOptions().includeSynonyms(true)).all().get().get(R).entries()) if (e.name().equals("retention.ms")) sb.append(e); return sb; });
     t("inc default del", () -> inc(D, false, op("log.retention.ms", "", X)));
     t("inc broker del", () -> inc(B, false, op("log.cleaner.threads", "", X)));
+  }
+
+  static void acls() {
+    AclBinding one = new AclBinding(new ResourcePattern(ResourceType.TOPIC, "t", PatternType.LITERAL), new AccessControlEntry("User:a", "*", AclOperation.READ, AclPermissionType.ALLOW));
+    t("describe acls", () -> admin.describeAcls(AclBindingFilter.ANY).values().get());
+    t("create acls", () -> admin.createAcls(List.of(one)).all().get());
+    t("delete acls", () -> admin.deleteAcls(List.of(one.toFilter(), AclBindingFilter.ANY)).all().get());
   }
 
   static void delete(String px) throws Exception {

@@ -4,7 +4,7 @@ from moldau_test.scenario import Suite
 
 suite = Suite('admin-answers', broker={'num.partitions': 1, 'broker.id': 0})
 VERSION = '3.9.2'
-SECTIONS = ('create', 'describe', 'partitions', 'configs', 'alter', 'broker', 'delete')
+SECTIONS = ('create', 'describe', 'partitions', 'configs', 'alter', 'broker', 'delete', 'acls')
 
 
 @suite.prepare
