@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kHeaderChunk = 4096;
 constexpr std::size_t kWholeChunk = std::size_t{256} << 10;
+constexpr Offset kMaxOffset{INT64_MAX / 2};
 
 }  // namespace
 
@@ -49,6 +50,11 @@ Result<std::optional<protocol::AnyBatch>> BatchScanner::next() {
   const auto prefix = protocol::parse_batch_prefix(bytes->first(protocol::kBatchPrefixSize));
   if (!prefix) {
     problem_ = prefix.error().message;
+    return None();
+  }
+  // No checksum covers it. What is far from any offset that a log could reach would run over in the sums of all who read it.
+  if (prefix->offset < Offset(0) || prefix->offset > kMaxOffset) {
+    problem_ = "the offset " + std::to_string(prefix->offset.value()) + " is out of range";
     return None();
   }
   const auto size = prefix->size_in_bytes;

@@ -6,6 +6,7 @@
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 #include "storage/checkpoint/metadata_files.h"
+#include "storage/checkpoint/set_aside.h"
 #include "storage/log/batch_scanner.h"
 #include "storage/log/producer_rebuild.h"
 #include "storage/log/segment_split.h"
@@ -16,6 +17,8 @@ namespace {
 constexpr std::string_view kDeleted = ".deleted", kCleaned = ".cleaned", kSwap = ".swap";
 constexpr std::size_t kDigits = 20;
 constexpr std::uint32_t kBatchesBetweenStopChecks = 1024;
+constexpr std::uint64_t kTellBytes = std::uint64_t{1} << 20;
+constexpr std::size_t kMaxSmallFile = std::size_t{16} << 20;
 
 /// Base offset in a file name "<20 digits>.<suffix>".
 std::optional<Offset> offset_of(std::string_view name) {
@@ -25,7 +28,15 @@ std::optional<Offset> offset_of(std::string_view name) {
     if (name[i] < '0' || name[i] > '9') return std::nullopt;
     if (__builtin_mul_overflow(value, std::int64_t{10}, &value) || __builtin_add_overflow(value, std::int64_t{name[i] - '0'}, &value)) return std::nullopt;
   }
-  return Offset(value);
+  // Sums with larger ones would run over; no log gets there.
+  return value <= INT64_MAX / 2 ? std::optional(Offset(value)) : std::nullopt;
+}
+
+/// One of the files that belong to a segment, by the name under which it is used.
+bool is_segment_file(std::string_view name) {
+  if (!offset_of(name)) return false;
+  const auto suffix = name.substr(kDigits);
+  return suffix == kLogSuffix || suffix == OffsetIndex::kSuffix || suffix == TimeIndex::kSuffix || suffix == TransactionIndex::kSuffix || suffix == kSnapshotSuffix;
 }
 
 struct SegmentFiles {
@@ -90,7 +101,6 @@ class Loader {
     overflowed_.reset();
     was_split_ = true;
     names_.clear();
-    leftovers_.clear();
     files_.clear();
     segments_.clear();
     index_sizes_.clear();
@@ -107,39 +117,94 @@ class Loader {
   }
 
   /// `.deleted` and `.cleaned` go; complete `.swap` files take the place of what they were made from (a crash in the middle of a replacement).
+  /// Only what has the name of a segment's file is touched: the rest is somebody else's.
   Status clear_leftovers() {
     auto entries = disk_.list(request_.dir);
     if (!entries) return entries.error();
-    std::vector<std::string> swaps, cleaned;
+    std::vector<std::string> swaps, cleaned, deleted;
     std::optional<Offset> min_cleaned;
     for (const auto& e : *entries) {
-      if (e.is_directory) continue;
       const std::string_view name = e.name;
-      if (name.ends_with(kDeleted)) {
-        if (auto s = disk_.remove(path(name)); !s) return s;
-      } else if (name.ends_with(kCleaned)) {
+      const auto offset = offset_of(name);
+      if (e.is_directory) {
+        if (auto s = clear_place(name); !s) return s;
+      } else if (offset && name.ends_with(kDeleted)) {
+        deleted.push_back(e.name);
+      } else if (offset && name.ends_with(kCleaned)) {
         cleaned.push_back(e.name);
-        if (const auto o = offset_of(name); o && (!min_cleaned || *o < *min_cleaned)) min_cleaned = o;
-      } else if (name.ends_with(kSwap)) {
+        if (!min_cleaned || *offset < *min_cleaned) min_cleaned = offset;
+      } else if (offset && name.ends_with(kSwap)) {
         swaps.push_back(e.name);
       } else {
         names_.push_back(e.name);
       }
     }
-    for (const auto& name : cleaned)
-      if (auto s = disk_.remove(path(name)); !s) return s;
+    // A cleaned file says that the segments it was made from are still whole: a swap at or above it is a half-done split.
     std::erase_if(swaps, [&](const std::string& name) {
-      const auto o = offset_of(name);
-      if (!o || (min_cleaned && *o >= *min_cleaned)) {
-        leftovers_.push_back(name);
-        return true;
-      }
-      return false;
+      if (!min_cleaned || *offset_of(name) < *min_cleaned) return false;
+      cleaned.push_back(name);
+      return true;
     });
-    for (const auto& name : leftovers_)
-      if (auto s = disk_.remove(path(name)); !s) return s;
+    if (auto s = drop_broken_swaps(swaps); !s) return s;
+    for (const auto* names : {&deleted, &cleaned})
+      for (const auto& name : *names)
+        if (auto s = disk_.remove(path(name)); !s) return s;
     if (swaps.empty()) return {};
     return finish_swap(swaps);
+  }
+
+  /// A directory where a file of the log's belongs would be in its way for ever.
+  Status clear_place(std::string_view name) {
+    if (name != kPartitionMetadataFile && name != LeaderEpochFileCache::kFileName && !is_segment_file(name)) return {};
+    return keep_as_corrupt(name, "it is a directory, where a file belongs");
+  }
+
+  Status keep_as_corrupt(std::string_view name, std::string_view why) {
+    auto kept = set_aside(disk_, path(name), request_.env.clock.wall_ms());
+    if (!kept) return kept.error();
+    MOLDAU_LOG(storage, warn, "{}: {}: {}; it is kept as {}", tp(), path(name), why, *kept);
+    return {};
+  }
+
+  /// A swap is complete before it has its name. One that is not whole all the same does not take the place of a segment that is still there.
+  Status drop_broken_swaps(std::vector<std::string>& swaps) {
+    std::vector<Offset> broken;
+    for (const auto& name : swaps) {
+      if (!std::string_view(name).ends_with(".log.swap")) continue;
+      const auto base = *offset_of(name);
+      if (std::find(names_.begin(), names_.end(), segment_file_name(base.value(), kLogSuffix)) == names_.end()) continue;
+      auto problem = swap_problem(path(name));
+      if (!problem) return problem.error();
+      if (problem->empty()) continue;
+      if (auto s = keep_as_corrupt(name, *problem + "; the segment that it was to replace is kept"); !s) return s;
+      broken.push_back(base);
+    }
+    // Its indexes go with it.
+    for (auto it = swaps.begin(); it != swaps.end();) {
+      if (std::find(broken.begin(), broken.end(), *offset_of(*it)) == broken.end()) {
+        ++it;
+        continue;
+      }
+      if (!it->ends_with(".log.swap"))
+        if (auto s = disk_.remove(path(*it)); !s) return s;
+      it = swaps.erase(it);
+    }
+    return {};
+  }
+
+  /// Why a file is no whole sequence of batches; empty when it is one.
+  Result<std::string> swap_problem(const std::string& file_path) {
+    auto file = disk_.open(file_path, OpenMode::read);
+    if (!file) return file.error();
+    auto size = (*file)->size();
+    if (!size) return size.error();
+    BatchScanner scanner(**file, 0, *size, BatchScanner::Mode::whole);
+    while (true) {
+      auto batch = scanner.next();
+      if (!batch) return batch.error();
+      if (!*batch) return scanner.problem().empty() ? std::string() : fmt::format("at position {}: {}", scanner.next_position(), scanner.problem());
+      if (auto s = (*batch)->ensure_valid(); !s) return fmt::format("at position {}: {}", scanner.position(), s.error().message);
+    }
   }
 
   Status finish_swap(const std::vector<std::string>& swaps) {
@@ -161,7 +226,7 @@ class Loader {
     std::vector<std::string> kept;
     for (const auto& name : names_) {
       const auto o = offset_of(name);
-      if (o && from && *o >= *from && *o < *max_next) {
+      if (o && is_segment_file(name) && from && *o >= *from && *o < *max_next) {
         MOLDAU_LOG(storage, info, "{}: {} was replaced by a compacted or split segment; removing it", tp(), name);
         if (auto s = disk_.remove(path(name)); !s) return s;
       } else {
@@ -208,27 +273,16 @@ class Loader {
     std::vector<Offset> snapshots;
     for (const auto& name : names_) {
       if (name == kPartitionMetadataFile) {
-        auto text = read_whole(disk_, path(name), 4096);
-        if (!text) return text.error();
-        auto id = parse_partition_metadata(text->value_or(""), path(name));
-        if (id) {
-          topic_id_ = *id;
-        if (!topic_id_) MOLDAU_LOG(storage, warn, "{}: {} has no topic id (torn by a crash?); it is written again when the partition gets its id", tp(), path(name));
-        } else if (request_.clean_shutdown) {
-          return Error(ErrorCode::kafka_storage_error, id.error().message);
-        } else {
-          // Written without a sync when the topic was new: a power loss may have torn it. The controller tells the id again.
-          MOLDAU_LOG(storage, warn, "{}; it is taken as missing", id.error().message);
-        }
+        if (auto r = read_topic_id(name); !r) return r;
       } else if (name == LeaderEpochFileCache::kFileName) {
-        auto text = read_whole(disk_, path(name));
+        auto text = read_whole(disk_, path(name), kMaxSmallFile);
         if (!text) return text.error();
         has_epochs = !text->value_or("").empty();
         auto entries = LeaderEpochFileCache::parse(text->value_or(""));
         if (entries) {
           epochs_.load(std::move(*entries));
         } else {
-          MOLDAU_LOG(storage, warn, "{} in {}; it is rebuilt from the batches", entries.error().message, request_.dir);
+          if (auto s = keep_as_corrupt(name, entries.error().message + "; it is rebuilt from the batches"); !s) return s;
           has_epochs = false;
         }
       } else if (const auto o = offset_of(name)) {
@@ -246,10 +300,28 @@ class Loader {
     return {};
   }
 
+  Status read_topic_id(std::string_view name) {
+    auto text = read_whole(disk_, path(name), kMaxSmallFile);
+    if (!text) return text.error();
+    auto id = parse_partition_metadata(text->value_or(""), path(name));
+    if (id && *id) {
+      topic_id_ = **id;
+      return {};
+    }
+    // The controller tells the id again. DIFFERS: Apache Kafka takes the directory offline.
+    if (id && text->value_or("").find_first_not_of('\0') == std::string::npos) {
+      MOLDAU_LOG(storage, warn, "{}: {} is empty (torn by a crash?); it is written again when the partition gets its id", tp(), path(name));
+      return {};
+    }
+    return keep_as_corrupt(name, (id ? std::string("it has no topic id") : id.error().message) + "; it is written again when the partition gets its id");
+  }
+
   Result<std::optional<std::uint64_t>> size_of(bool exists, Offset base, const char* suffix) {
     if (!exists) return std::optional<std::uint64_t>();
     auto info = disk_.stat(path(segment_file_name(base.value(), suffix)));
     if (!info) return info.error();
+    if (!*info && suffix == std::string_view(kLogSuffix))
+      return Error(ErrorCode::corrupt_message, path(segment_file_name(base.value(), suffix)) + " is a link to nothing: put the file in its place, or remove the link to go on without its records");
     if (!*info) return std::optional<std::uint64_t>();
     return std::optional<std::uint64_t>((*info)->size);
   }
@@ -280,7 +352,8 @@ class Loader {
     // Indexes of segments that recovery will scan are rebuilt there anyway.
     const auto first_recovered = request_.clean_shutdown ? segments_.size() : first_unflushed();
     for (std::size_t i = 0; i < first_recovered; ++i) {
-      if (auto problem = index_problem(*segments_[i], index_sizes_[i])) {
+      const auto next = i + 1 < segments_.size() ? std::optional(segments_[i + 1]->base_offset()) : std::nullopt;
+      if (auto problem = index_problem(*segments_[i], index_sizes_[i], next)) {
         MOLDAU_LOG(storage, warn, "{}: {}; the indexes of the segment at {} are rebuilt", tp(), *problem, segments_[i]->base_offset());
         if (stop_asked()) return load_stopped();
         auto cut = recover_segment(i, Stoppable::no);
@@ -295,13 +368,18 @@ class Loader {
   }
 
   /// Why the indexes cannot be used as they are.
-  std::optional<std::string> index_problem(LogSegment& segment, const LogSegment::FileSizes& sizes) {
+  std::optional<std::string> index_problem(LogSegment& segment, const LogSegment::FileSizes& sizes, std::optional<Offset> next) {
     if (segment.size() == 0 && sizes.index.value_or(0) == 0) return std::nullopt;
     if (!sizes.index) return "the offset index is missing";
     if (auto s = segment.offset_index().sanity_check(*sizes.index, segment.size()); !s) return s.error().message;
     if (auto s = segment.time_index().sanity_check(sizes.time_index.value_or(0)); !s) return s.error().message;
     if (sizes.txn_index)
       if (auto s = segment.txn_index().sanity_check(*sizes.txn_index); !s) return s.error().message;
+    if (!next) return std::nullopt;
+    const auto last_offset = segment.offset_index().last();
+    if (last_offset && segment.offset_index().entries().count() > 0 && last_offset->offset >= *next) return fmt::format("the offset index goes up to {}, beyond the segment", last_offset->offset);
+    const auto last_time = segment.time_index().last();
+    if (last_time && segment.time_index().entries().count() > 0 && last_time->offset >= *next) return fmt::format("the time index goes up to {}, beyond the segment", last_time->offset);
     return std::nullopt;
   }
 
@@ -314,7 +392,19 @@ class Loader {
   }
 
   Status recover_unflushed() {
-    for (auto i = first_unflushed(); i < segments_.size(); ++i) {
+    const auto first = first_unflushed();
+    if (auto s = recover_from(first); !s) return s;
+    if (first == 0 || segments_.empty()) return {};
+    auto tail = segments_.back()->read_tail();
+    if (!tail) return tail.error();
+    if (tail->next_offset >= request_.recovery_point) return {};
+    // What was known to be on the disk is not there: the disk lost it, files were exchanged, or the checkpoint is wrong. Then it vouches for nothing.
+    MOLDAU_LOG(storage, warn, "{}: the recovery point {} is beyond the log's end {}; the whole log is looked at", tp(), request_.recovery_point, tail->next_offset);
+    return recover_from(0);
+  }
+
+  Status recover_from(std::size_t first) {
+    for (auto i = first; i < segments_.size(); ++i) {
       if (stop_asked()) return load_stopped();
       auto cut = recover_segment(i, Stoppable::yes);
       if (!cut) return cut.error();
@@ -348,6 +438,7 @@ class Loader {
     if (auto s = rebuild_producer_state(producers, snapshots_, what); !s) return s.error();
     if (auto s = segment.rebuild_begin(); !s) return s.error();
     std::uint64_t valid = 0;
+    std::uint64_t told = 0;
     const auto size = segment.size();
     std::string problem;
     if (size > 0) {
@@ -378,6 +469,7 @@ class Loader {
         expected = (*batch)->next_offset();
         if (auto s = take_in(segment, producers, **batch, scanner.position()); !s) return s.error();
         valid = scanner.next_position();
+        if (valid - told >= kTellBytes) tell_read(std::exchange(told, valid), valid);
       }
       if (valid < size) {
         MOLDAU_LOG(storage, warn, "{}: the segment at {} is not good from byte {} of {} on ({}); it is cut back to offset {}", tp(), segment.base_offset(), valid, size,
@@ -386,9 +478,15 @@ class Loader {
         if (auto s = segment.truncate_bytes(valid); !s) return s.error();
       }
     }
+    tell_read(told, size);
+    if (request_.segment_done) request_.segment_done();
     if (auto s = segment.rebuild_end(); !s) return s.error();
     if (auto s = take_producer_snapshot(producers, snapshots_, request_.dir, false); !s) return s.error();
     return valid < size;
+  }
+
+  void tell_read(std::uint64_t from, std::uint64_t to) const {
+    if (request_.bytes_read) request_.bytes_read(to - from);
   }
 
   Status take_in(LogSegment& segment, ProducerStateManager& producers, const protocol::AnyBatch& batch, std::uint64_t position) {
@@ -423,17 +521,21 @@ class Loader {
       if (first && bytes.size() < protocol::kBatchPrefixSize) return {};
       first = false;
       if (!copy && std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
-        const auto name = segment_file_name(segment.base_offset().value(), ".log") + ".corrupt-" + std::to_string(request_.env.clock.wall_ms());
-        auto opened = disk_.open(path(name), OpenMode::truncate);
+        auto name = corrupt_name(disk_, path(segment_file_name(segment.base_offset().value(), kLogSuffix)), request_.env.clock.wall_ms());
+        if (!name) return name.error();
+        auto opened = disk_.open(*name, OpenMode::truncate);
         if (!opened) return opened.error();
         copy = *opened;
-        MOLDAU_LOG(storage, warn, "{}: the {} bytes that are cut off are kept in {}", tp(), to - from, path(name));
+        MOLDAU_LOG(storage, warn, "{}: the {} bytes that are cut off are kept in {}", tp(), to - from, *name);
       }
       if (copy)
         if (auto s = copy->write_at(at - from, bytes); !s) return s;
       at += *got;
     }
-    return {};
+    if (!copy) return {};
+    // On the disk before the original is cut.
+    if (auto s = copy->sync(); !s) return s;
+    return disk_.sync_directory(request_.dir);
   }
 
   /// Segments behind a cut do not belong to the log any more.
@@ -441,14 +543,24 @@ class Loader {
     for (auto i = at + 1; i < segments_.size(); ++i) {
       auto& segment = *segments_[i];
       segment.release_descriptors();
-      const auto name = segment_file_name(segment.base_offset().value(), ".log");
-      MOLDAU_LOG(storage, warn, "{}: the segment at {} lies behind the cut and leaves the log", tp(), segment.base_offset());
       if (segment.size() > 0) {
-        if (auto s = disk_.rename(path(name), path(name + ".corrupt-" + std::to_string(request_.env.clock.wall_ms()))); !s) return s;
+        if (auto s = keep_as_corrupt(segment_file_name(segment.base_offset().value(), kLogSuffix), "the segment lies behind the cut and leaves the log"); !s) return s;
       }
       if (auto s = segment.remove_files(); !s) return s;
     }
     segments_.resize(at + 1);
+    return {};
+  }
+
+  /// All records lie below the log start, and were deleted or so says its checkpoint: what is there is kept, in case that is wrong.
+  Status leave_all_segments() {
+    for (const auto& segment : segments_) {
+      segment->release_descriptors();
+      if (segment->size() > 0)
+        if (auto s = keep_as_corrupt(segment_file_name(segment->base_offset().value(), kLogSuffix), fmt::format("it ends below the checkpointed log start {}", request_.log_start)); !s) return s;
+      if (auto s = segment->remove_files(); !s) return s;
+    }
+    segments_.clear();
     return {};
   }
 
@@ -467,9 +579,7 @@ class Loader {
       if (log_end_ >= request_.log_start) return {};
       MOLDAU_LOG(storage, warn, "{}: log end {} is below the checkpointed log start {} (files were deleted from the directory?); the log starts empty there", tp(), log_end_,
                  request_.log_start);
-      for (const auto& s : segments_)
-        if (auto r = s->remove_files(); !r) return r;
-      segments_.clear();
+      if (auto s = leave_all_segments(); !s) return s;
       epochs_.clear();
       if (auto s = snapshots_.remove_all(request_.dir); !s) return s;
     }
@@ -513,7 +623,6 @@ class Loader {
   bool repaired_ = false;
   std::optional<TopicId> topic_id_;
   std::vector<std::string> names_;
-  std::vector<std::string> leftovers_;
   std::map<Offset, SegmentFiles> files_;
   std::vector<std::shared_ptr<LogSegment>> segments_;
   std::vector<LogSegment::FileSizes> index_sizes_;
@@ -521,6 +630,26 @@ class Loader {
 };
 
 }  // namespace
+
+Result<RecoveryWork> recovery_work(Disk& disk, const std::string& dir, Offset recovery_point) {
+  auto entries = disk.list(dir);
+  if (!entries) return entries.error();
+  std::vector<Offset> bases;
+  for (const auto& e : *entries)
+    if (const auto o = offset_of(e.name); o && !e.is_directory && std::string_view(e.name).substr(kDigits) == kLogSuffix) bases.push_back(*o);
+  std::sort(bases.begin(), bases.end());
+  // The segment that holds the recovery point, and those behind it.
+  auto first = std::upper_bound(bases.begin(), bases.end(), recovery_point);
+  if (first != bases.begin()) --first;
+  RecoveryWork work;
+  for (; first != bases.end(); ++first) {
+    auto info = disk.stat(dir + "/" + segment_file_name(first->value(), kLogSuffix));
+    if (!info) return info.error();
+    ++work.segments;
+    if (*info) work.bytes += (*info)->size;
+  }
+  return work;
+}
 
 Result<std::shared_ptr<UnifiedLog>> load_log(LoadRequest request) {
   Loader loader(std::move(request));
