@@ -142,10 +142,11 @@ class Copier {
   }
 
   Status drop(const std::string& name, const storage::LogOutline& outline) {
-    logs_.erase(name);
     const auto at = directory_of(outline);
     if (!at) return at.error();
-    return target_.remove_directory(directories_[*at].name + "/" + name);
+    const auto directory = directories_[*at].name + "/" + name;
+    logs_.erase(name);  // and with it perhaps what `name` and `outline` refer to
+    return target_.remove_directory(directory);
   }
 
   Status copy_log(const storage::LogOutline& outline) {
@@ -223,8 +224,8 @@ class Copier {
       const auto home = std::find_if(directories_.begin(), directories_.end(), [&](const auto& d) { return same_path(d.source) == same_path(storage::parent_path(*path)); });
       if (home == directories_.end()) return refused("the broker's copy of its metadata, " + *path + ", is in none of the log directories");
       const auto copied = target_.copy_if_there(*path, home->name + "/" + kStoreFile);
-      if (!copied) return copied.error();
       if (auto s = disk_.remove(*path); !s) return s;
+      if (!copied) return copied.error();
       if (*copied) return {};  // else another snapshot of this moment has taken it away
     }
     return Error(ErrorCode::request_timed_out, "the copy of the metadata is always gone: is another snapshot being made?");
