@@ -42,7 +42,6 @@ void report(const UnifiedLog& log, const Error& error) {
 }  // namespace
 
 bool CleanerManager::is_free(const UnifiedLog& log) const {
-  if (uncleanable_.contains(&log)) return false;
   const auto it = states_.find(TopicPartitionView(log.topic_partition()));
   return it == states_.end() || (it->second.cleaned == nullptr && it->second.pauses == 0);
 }
@@ -59,19 +58,14 @@ void CleanerManager::let_go(const UnifiedLog& log) {
 Result<CleanableRange> CleanerManager::range_of(UnifiedLog& log) {
   const auto& dir = log.parent_dir();
   const TopicPartitionView tp(log.topic_partition());
-  auto checkpoint = checkpoints_.find(dir, tp);
-  const auto set = [&](Offset offset) {
-    checkpoint = offset;
-    return checkpoints_.set(dir, tp, offset);
-  };
-  if (const auto lowest = log.take_lowest_truncation(); lowest && checkpoint && *lowest < *checkpoint)
-    if (auto s = set(*lowest); !s) return s.error();
+  if (auto s = note_truncation(log); !s) return s.error();
+  const auto checkpoint = checkpoints_.find(dir, tp);
   auto range = cleanable_range(view_of(log, log.segments(), *log.config(), clock_.wall_ms()), checkpoint);
   if (!range || !range->checkpoint_invalid) return range;
   if (!log.config()->cleanup_delete)
     MOLDAU_LOG(cleaner, warn, "Resetting first dirty offset of {} to log start offset {} since the checkpointed offset {} is invalid.", tp, range->first_dirty,
                checkpoint.value_or(kNoOffset));
-  if (auto s = set(range->first_dirty); !s) return s.error();
+  if (auto s = checkpoints_.set(dir, tp, range->first_dirty); !s) return s.error();
   return range;
 }
 
@@ -87,7 +81,8 @@ std::optional<LogToClean> CleanerManager::grab_filthiest() {
   double most = -1;
   for (const auto& log : all) {
     const auto config = log->config();
-    if (!config->cleanup_compact || log->closed() || !log->environment().dir->online() || !is_free(*log) || postponed_.contains(log.get())) continue;
+    if (!config->cleanup_compact || log->closed() || !log->environment().dir->online() || !is_free(*log) || uncleanable_.contains(log.get()) || postponed_.contains(log.get()))
+      continue;
     const auto range = range_of(*log);
     if (!range) {
       // One log that can't be looked at doesn't keep the others waiting.
@@ -115,6 +110,24 @@ std::vector<std::shared_ptr<UnifiedLog>> CleanerManager::grab_deletable() {
     return false;
   });
   return all;
+}
+
+void CleanerManager::note_truncations() {
+  const auto all = logs_();
+  const std::lock_guard lock(mutex_);
+  for (const auto& log : all) {
+    if (log->closed() || !log->environment().dir->online()) continue;
+    if (auto s = note_truncation(*log); !s) report(*log, s.error());
+  }
+}
+
+Status CleanerManager::note_truncation(UnifiedLog& log) {
+  const auto& dir = log.parent_dir();
+  const TopicPartitionView tp(log.topic_partition());
+  const auto lowest = log.take_lowest_truncation();
+  if (!lowest) return {};
+  const auto checkpoint = checkpoints_.find(dir, tp);
+  return checkpoint && *lowest < *checkpoint ? checkpoints_.set(dir, tp, *lowest) : Status();
 }
 
 void CleanerManager::done(const std::shared_ptr<UnifiedLog>& log, Offset first_dirty) {
@@ -178,6 +191,17 @@ void CleanerManager::on_log_removed(const UnifiedLog& log) {
   uncleanable_.erase(&log);
   if (!log.environment().dir->online()) return;
   if (auto s = checkpoints_.remove(log.parent_dir(), TopicPartitionView(log.topic_partition())); !s) report(log, s.error());
+}
+
+void CleanerManager::on_log_replaced(const UnifiedLog& from, const std::shared_ptr<UnifiedLog>& to) {
+  const std::lock_guard lock(mutex_);
+  const TopicPartitionView tp(from.topic_partition());
+  if (uncleanable_.erase(&from) > 0) uncleanable_[to.get()] = to;
+  const auto first_dirty = checkpoints_.find(from.parent_dir(), tp);
+  if (first_dirty && to->environment().dir->online())
+    if (auto s = checkpoints_.set(to->parent_dir(), tp, *first_dirty); !s) report(*to, s.error());
+  if (!from.environment().dir->online()) return;
+  if (auto s = checkpoints_.remove(from.parent_dir(), tp); !s) report(from, s.error());
 }
 
 double CleanerManager::max_dirty_ratio() const {

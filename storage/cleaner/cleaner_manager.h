@@ -7,7 +7,7 @@
 //   cleaning    a thread has it; abort() lets the pass end at its next batch
 //   paused (n)  n callers of pause() want it left alone; a pass that is under way ends at its next batch
 //
-// Independent of them it may be uncleanable: its content made a pass fail. It is left alone until the next start.
+// Independent of them it may be uncleanable: its content made a pass fail. It is not cleaned until the next start.
 #pragma once
 
 #include <functional>
@@ -33,7 +33,7 @@ class CleanerManager {
 
   /// The log with the largest share of dirty bytes among those that are due; it counts as being cleaned until done(). Blocking.
   std::optional<LogToClean> grab_filthiest();
-  /// Compacted logs that nobody cleans, for retention; they count as being cleaned until done_deleting(). Blocking.
+  /// Compacted logs that nobody cleans, for retention, the uncleanable ones too (DIFFERS: not in Apache Kafka); they count as being cleaned until done_deleting(). Blocking.
   std::vector<std::shared_ptr<UnifiedLog>> grab_deletable();
 
   /// Ends the cleaning of a log: `first_dirty` goes to the checkpoint, unless it was deleted meanwhile.
@@ -49,10 +49,14 @@ class CleanerManager {
   void pause(TopicPartitionView tp);
   void resume(TopicPartitionView tp);
   [[nodiscard]] bool is_cleaning(TopicPartitionView tp) const;
+  /// Lowers the checkpoints of logs that were truncated since the last choice; a choice does it by itself. Blocking.
+  void note_truncations();
   /// The pass over the log must be given up.
   [[nodiscard]] bool is_aborted(const UnifiedLog& log) const;
   /// The log leaves the directory: its checkpoint goes. Called once it is closed and not among the logs any more.
   void on_log_removed(const UnifiedLog& log);
+  /// `to` has taken the place of `from`, in another directory: its checkpoint moves there, and what was uncleanable stays so (Kafka 3.9 alterCheckpointDir).
+  void on_log_replaced(const UnifiedLog& from, const std::shared_ptr<UnifiedLog>& to);
 
   // ---- what the metrics show ----
   [[nodiscard]] double max_dirty_ratio() const;
@@ -74,6 +78,7 @@ class CleanerManager {
   using States = std::unordered_map<TopicPartition, State, TopicPartitionHash, TopicPartitionEqual>;
 
   Result<CleanableRange> range_of(UnifiedLog& log);
+  Status note_truncation(UnifiedLog& log);
   [[nodiscard]] bool is_free(const UnifiedLog& log) const;
   void take(const UnifiedLog& log);
   void let_go(const UnifiedLog& log);
