@@ -6,7 +6,7 @@ import shutil
 import struct
 import time
 
-from moldau_test import install, process
+from moldau_test import install, paths, process
 from moldau_test.scenario import Suite
 
 suite = Suite('kill9', own_broker=True)
@@ -101,6 +101,61 @@ def kill_5(run):
 @suite.scenario(seconds=1800, long=True)
 def kill_30(run):
     loops(run, 30)
+
+
+def fast_loops(run, count, every):
+    """Topics of all kinds in two log directories; killed while it serves, while it starts, while it compacts. A check of all that came since the last one, each `every` loops."""
+    seeded = random.Random(int(os.environ.get('MOLDAU_KILL_SEED', time.time_ns() % 1_000_000)))
+    folders = [run.dir / 'disk-a', run.dir / 'disk-b']
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    broker = start(run, log_dirs=','.join(map(str, folders)), log_cleaner_backoff_ms=20, log_initial_task_delay_ms=20, log_cleaner_threads=2,
+                   log_flush_offset_checkpoint_interval_ms=100, log_flush_start_offset_checkpoint_interval_ms=150, replica_high_watermark_checkpoint_interval_ms=100)
+    program = [run.prepared, suite.folder / 'many.py']
+    run.command([*program, 'create'], BOOTSTRAP=broker.bootstrap)
+    file = run.dir / 'acknowledged'
+    file.write_bytes(b'')
+    (run.dir / 'state').unlink(missing_ok=True)
+    producer = run.spawn([*program, 'produce', file], 'producer.log', BOOTSTRAP=broker.bootstrap)
+
+    def said(what):
+        return f'{what}: {producer.log.read_text(errors="replace")[-1500:]}'
+    in_recovery = 0
+    for number in range(1, count + 1):
+        size = file.stat().st_size
+        process.wait_until(lambda: file.stat().st_size > size or not producer.alive(), 60, 'an acknowledged record')
+        run.check(producer.alive(), said('the producer ended'))
+        time.sleep(seeded.random() * 0.25)
+        broker.kill()
+        while seeded.randrange(4) == 0:     # killed again while it starts
+            broker.launch()
+            time.sleep(seeded.random() * 0.12)
+            broker.kill()
+            in_recovery += 1
+        broker.start()
+        if number % every == 0:
+            records = int(run.command([*program, 'check', file, run.dir / 'state'], BOOTSTRAP=broker.bootstrap))
+            with open(run.dir / 'progress', 'a') as out:
+                out.write(f'{number} loops, {in_recovery} kills in a start, {records} records\n')
+    producer.signal(15)
+    run.same(producer.wait(60), 0, said('exit code of the producer'))
+    (run.dir / 'state').unlink()
+    records = int(run.command([*program, 'check', file, run.dir / 'state'], BOOTSTRAP=broker.bootstrap))
+    run.check(records > 10 * count, f'only {records} records')
+    run.check('can\'t be compacted' not in broker.log.read_text(errors='replace'), 'a log could not be compacted')
+    run.same(broker.stop(), 0, 'exit code of the stop')
+    for folder in folders:
+        run.command([paths.broker_binary(), 'dump-log', '--verify', folder])
+
+
+@suite.scenario(seconds=200, only='moldau')
+def kill_fast_15(run):
+    fast_loops(run, 15, 5)
+
+
+@suite.scenario(seconds=7200, long=True, only='moldau')
+def kill_fast_1000(run):
+    fast_loops(run, 1000, 50)
 
 
 @suite.scenario(seconds=200)
