@@ -13,8 +13,6 @@
 namespace moldau::server {
 namespace {
 
-constexpr std::string_view kHead = "moldau-snapshot 1";
-
 std::string time_text(std::int64_t ms) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
 }
@@ -84,7 +82,7 @@ bool read_line(std::string_view line, Manifest& manifest) {
 }  // namespace
 
 std::string format_manifest(const Manifest& manifest) {
-  std::string text = fmt::format("{}\ncreated {}\nstate {}\n", kHead, time_text(manifest.created_ms), manifest.clean ? "clean" : "unclean");
+  std::string text = fmt::format("{}\ncreated {}\nstate {}\n", kManifestHead, time_text(manifest.created_ms), manifest.clean ? "clean" : "unclean");
   for (const auto& d : manifest.directories) text += fmt::format("directory {} {}\n", d.name, d.source);
   for (const auto& p : manifest.partitions) text += fmt::format("partition {} {} {} {}\n", p.partition.topic, p.partition.partition, p.start.value(), p.end.value());
   for (const auto& f : manifest.files) text += fmt::format("file {} {} {} {}\n", f.linked ? "linked" : "copied", f.bytes, f.crc ? fmt::format("{:08x}", *f.crc) : "-", f.path);
@@ -101,7 +99,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
     const auto newline = text.find('\n', at);
     if (newline == std::string_view::npos) return wrong(line, "it has no end");
     auto content = text.substr(at, newline - at);
-    if (line == 1 && content != kHead) return wrong(line, "not a manifest, or of another version");
+    if (line == 1 && content != kManifestHead) return wrong(line, "not a manifest, or of another version");
     if (content.starts_with("end ")) {
       word(content);
       const auto count = storage::parse_number<std::size_t>(word(content));

@@ -21,6 +21,7 @@
 namespace moldau::server {
 
 inline constexpr const char* kManifestFile = "manifest";
+inline constexpr std::string_view kManifestHead = "moldau-snapshot 1";
 
 struct ManifestFile {
   std::string path;  ///< below the snapshot's directory

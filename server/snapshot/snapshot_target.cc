@@ -24,14 +24,17 @@ Status clear_partial(storage::Disk& disk, const std::string& partial, std::vecto
   if (!(*info)->is_directory) return refused(partial + " is in the way");
   const auto entries = disk.list(partial);
   if (!entries) return entries.error();
-  const bool ours = std::any_of(entries->begin(), entries->end(), [](const auto& e) { return e.name == kUnfinishedFile; });
-  if (!ours && !entries->empty()) return refused(partial + " is in the way, and not left from a snapshot: move it away");
-  if (ours) {
+  const bool marked = std::any_of(entries->begin(), entries->end(), [](const auto& e) { return e.name == kUnfinishedFile; });
+  // Without the mark it had all but its name.
+  const auto manifest = storage::read_whole(disk, partial + "/" + kManifestFile, kManifestHead.size());
+  if (!manifest) return manifest.error();
+  if (!marked && *manifest != kManifestHead && !entries->empty()) return refused(partial + " is in the way, and not left from a snapshot: move it away");
+  if (marked) {
     const auto lock = disk.lock(partial + "/" + kUnfinishedFile);
     if (!lock) return lock.error();
     if (!*lock) return refused("another moldau snapshot is writing to " + partial);
-    notes.push_back("removed " + partial + ", which an earlier snapshot had not finished");
   }
+  if (!entries->empty()) notes.push_back("removed " + partial + ", which an earlier snapshot had not finished");
   return storage::remove_tree(disk, partial);
 }
 

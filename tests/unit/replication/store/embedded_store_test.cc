@@ -294,3 +294,38 @@ TEST_CASE("MetadataStore: a store that stays away is given up after the patience
   CHECK(took(MetadataStore::kUntilStopped) < std::chrono::milliseconds(900));
   CHECK(took(MetadataStore::kUntilStopped) < std::chrono::milliseconds(500));
 }
+
+TEST_CASE("EmbeddedStore: a copy that is made while it is written to opens as a store of its own", "[store]") {
+  const TempDir dir, copy;
+  auto owner = open(dir.path());
+  auto& store = *owner;
+  const auto back_up = [&](const std::string& path) {
+    std::promise<Status> done;
+    store.back_up(path, [&](Status s) { done.set_value(std::move(s)); });
+    return done.get_future().get();
+  };
+  const auto file = copy.path() + "/moldau-metadata.db";
+  for (int i = 0; i < 200; ++i) REQUIRE(run(store.create("/n" + std::to_string(i), "v" + std::to_string(i))).has_value());
+  REQUIRE(run(store.create("/passing", "x", CreateMode::ephemeral)).has_value());
+  REQUIRE(back_up(file).has_value());
+  REQUIRE(run(store.create("/late", "x")).has_value());
+  CHECK_FALSE(std::filesystem::exists(file + ".tmp"));
+  {
+    auto other = open(copy.path());
+    CHECK(run(other->get("/n7"))->data == "v7");
+    CHECK(run(other->get("/n199"))->data == "v199");
+    CHECK(run(other->get("/late")).error() == StoreError::no_node);
+    CHECK(run(other->get("/passing")).error() == StoreError::no_node);  // its session is over
+  }
+  // It replaces one that is there, and one that can't be written harms nobody.
+  std::filesystem::remove(file + "-wal");
+  REQUIRE(back_up(file).has_value());
+  {
+    auto other = open(copy.path());
+    CHECK(run(other->get("/late")).has_value());
+  }
+  CHECK_FALSE(back_up(copy.path() + "/nowhere/x").has_value());
+  CHECK(run(store.get("/n1")).has_value());
+  store.close();
+  CHECK_FALSE(back_up(file).has_value());
+}

@@ -10,6 +10,7 @@
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <optional>
 #include <string>
 
@@ -152,4 +153,34 @@ TEST_CASE("HttpServer: who sends no request is closed after a short while", "[ht
   Http http("metrics", limits);
   Client silent(http.server.port());
   CHECK(silent.read_to_end().empty());
+}
+
+TEST_CASE("HttpServer: what acts is asked by POST, and by no web page", "[http]") {
+  boost::asio::thread_pool pool{1};
+  HttpServer server(pool.get_executor());
+  std::atomic<int> done{0};
+  server.route("/api/do", HttpAudience::this_machine, [&] { return HttpReply{200, "text/plain", std::to_string(++done)}; }, HttpUse::acts);
+  server.route("/api/read", HttpAudience::this_machine, [] { return HttpReply{200, "text/plain", "read"}; });
+  REQUIRE(server.listen("127.0.0.1", 0).has_value());
+  const auto status = [&](const std::string& request) {
+    boost::asio::io_context context;
+    tcp::socket socket(context);
+    socket.connect(tcp::endpoint(kLoopback, server.port()));
+    boost::asio::write(socket, boost::asio::buffer(request));
+    std::string answer;
+    boost::system::error_code end;
+    boost::asio::read(socket, boost::asio::dynamic_buffer(answer), end);
+    return answer.substr(9, 3);
+  };
+  CHECK(status("GET /api/do HTTP/1.0\r\n\r\n") == "405");
+  CHECK(status("HEAD /api/do HTTP/1.0\r\n\r\n") == "405");
+  CHECK(status("POST /api/do HTTP/1.0\r\nOrigin: http://elsewhere\r\nContent-Length: 0\r\n\r\n") == "405");
+  CHECK(status("POST /api/read HTTP/1.0\r\nContent-Length: 0\r\n\r\n") == "405");
+  CHECK(done == 0);
+  CHECK(status("POST /api/do HTTP/1.0\r\nContent-Length: 0\r\n\r\n") == "200");
+  CHECK(done == 1);
+  CHECK(status("GET /api/read HTTP/1.0\r\n\r\n") == "200");
+  server.stop();
+  pool.stop();
+  pool.join();
 }
