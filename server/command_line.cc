@@ -19,6 +19,7 @@ po::options_description options() {
       ("all", "check: print every key, not only those that are set")                                                     //
       ("dry-run", "takeover: show what it would do, write nothing")                                                      //
       ("keep-leader-epochs", "takeover: lead in the epochs of Kafka, not above them, so that groups go on after a return to it")  //
+      ("back", po::value<std::string>()->value_name("FILE"), "takeover: write, for zookeeper-shell, what Kafka's ZooKeeper must know before Kafka has the directories again")  //
       ("topic-configs", po::value<std::string>()->value_name("FILE"), "takeover: topic overrides, the output of kafka-configs --entity-type topics --describe, or YAML")  //
       ("version,V", "print the version")                                                                                 //
       ("help,h", "print this");
@@ -30,10 +31,11 @@ struct OwnedOption {
   Command owner;
   std::string_view command;
 };
-constexpr std::array<OwnedOption, 5> kOwnedOptions = {{{"json", Command::check, "check"},
+constexpr std::array<OwnedOption, 6> kOwnedOptions = {{{"json", Command::check, "check"},
                                                        {"all", Command::check, "check"},
                                                        {"dry-run", Command::takeover, "takeover"},
                                                        {"keep-leader-epochs", Command::takeover, "takeover"},
+                                                       {"back", Command::takeover, "takeover"},
                                                        {"topic-configs", Command::takeover, "takeover"}}};
 
 /// What is wrong with these words for their command; nothing: they go together.
@@ -42,6 +44,9 @@ std::optional<std::string> misplaced(const po::variables_map& values, Command co
   if (command == Command::version && !values.empty()) return "moldau version takes no arguments";
   for (const auto& option : kOwnedOptions)
     if (values.count(std::string(option.name)) != 0 && option.owner != command) return "--" + std::string(option.name) + " goes with moldau " + std::string(option.command);
+  if (values.count("back") != 0)
+    for (const char* other : {"dry-run", "keep-leader-epochs", "topic-configs"})
+      if (values.count(other) != 0) return "--back does not go with --" + std::string(other) + ": it makes no metadata";
   return std::nullopt;
 }
 
@@ -86,6 +91,7 @@ std::variant<CommandLine, std::string> parse_command_line(const std::vector<std:
     line.all = values.count("all") != 0;
     line.dry_run = values.count("dry-run") != 0;
     line.keep_leader_epochs = values.count("keep-leader-epochs") != 0;
+    if (values.count("back") != 0) line.back = values["back"].as<std::string>();
     if (values.count("topic-configs") != 0) line.topic_configs = values["topic-configs"].as<std::string>();
     if (values.count("config") != 0) line.load.config_file = values["config"].as<std::string>();
     if (values.count("file") != 0) {  // as kafka-server-start takes it
@@ -108,6 +114,8 @@ std::string help_text() {
           "  moldau check [FILE] [--override KEY=VALUE]...              validate and print the configuration, start nothing\n"
           "  moldau takeover [FILE] [--dry-run] [--keep-leader-epochs] [--topic-configs FILE]\n"
           "                                                             make the metadata for a stopped Kafka broker's log directories\n"
+          "  moldau takeover [FILE] --back FILE                         write what Kafka's ZooKeeper must know before the way back\n"
+          "  moldau snapshot [FILE] --to DIR                            copy the log directories of a running or stopped broker (see moldau snapshot --help)\n"
           "  moldau dump-log --files FILE,...                           print segments, indexes and snapshots, as kafka-dump-log does\n"
           "  moldau dump-log --verify DIR                               check all files of a data directory\n"
           "  moldau version | help\n\n"

@@ -111,6 +111,7 @@ int main(int argc, char** argv) {
       server::TakeoverOptions options;
       options.dry_run = line.dry_run;
       options.keep_leader_epochs = line.keep_leader_epochs;
+      options.back = line.back;
       options.topic_configs = line.topic_configs;
       return server::run_takeover(*loaded.config, options);
     }

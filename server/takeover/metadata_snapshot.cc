@@ -38,7 +38,7 @@ class SnapshotReader {
     found_.deleting.insert(deleting->begin(), deleting->end());
     const auto configured = children(znodes::config_path("topics"));
     if (!configured) return configured.error();
-    found_.configured.insert(configured->begin(), configured->end());
+    if (auto s = read_configs(*configured); !s) return s.error();
     const auto topics = children(std::string(znodes::kTopics));
     if (!topics) return topics.error();
     if (auto s = read_topics(*topics); !s) return s.error();
@@ -84,6 +84,20 @@ class SnapshotReader {
       auto decoded = znodes::decode_producer_id_block(*block);
       if (!decoded) return broken(std::string(znodes::kProducerIdBlock), decoded.error());
       found_.producer_ids = *decoded;
+    }
+    return {};
+  }
+
+  Status read_configs(const std::vector<std::string>& topics) {
+    std::vector<std::string> paths;
+    for (const auto& topic : topics) paths.push_back(znodes::config_path("topics/" + topic));
+    const auto data = data_of(paths);
+    if (!data) return data.error();
+    for (std::size_t i = 0; i < topics.size(); ++i) {
+      if (!(*data)[i]) continue;
+      auto config = znodes::decode_config(*(*data)[i]);
+      if (!config) return broken(paths[i], config.error());
+      found_.configs.emplace(topics[i], std::move(*config));
     }
     return {};
   }

@@ -21,8 +21,8 @@ struct MetadataSnapshot {
   std::optional<std::string> cluster_id;
   std::map<std::string, replication::znodes::TopicAssignment> topics;
   std::map<TopicPartition, replication::znodes::PartitionState> states;
-  std::set<std::string> deleting;    ///< Topics whose deletion was asked for.
-  std::set<std::string> configured;  ///< Topics with a configuration node.
+  std::set<std::string> deleting;                                    ///< Topics whose deletion was asked for.
+  std::map<std::string, replication::znodes::EntityConfig> configs;  ///< Of topics that have a configuration node.
   std::optional<replication::znodes::ProducerIdBlock> producer_ids;
 };
 

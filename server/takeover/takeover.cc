@@ -2,57 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <atomic>
+#include <cerrno>
 #include <cstdio>
-#include <mutex>
-#include <thread>
+#include <system_error>
+#include <utility>
 
 #include "replication/store/embedded_store.h"
-#include "server/takeover/kafka_directories.h"
-#include "server/takeover/log_survey.h"
-#include "server/takeover/metadata_snapshot.h"
+#include "replication/store/metadata_store.h"
+#include "server/takeover/data_directories.h"
 #include "server/takeover/takeover_plan.h"
 #include "server/takeover/topic_configs_file.h"
+#include "server/takeover/way_back.h"
 #include "storage/io/posix_disk.h"
 
 namespace moldau::server {
 namespace {
-
-constexpr const char* kStoreFile = "moldau-metadata.db";
-
-using Surveys = std::map<TopicPartition, LogSurvey>;
-
-/// Surveys all partitions, as many at a time as there are cores: with much data the disk is what it waits for.
-Result<Surveys> survey_logs(storage::Disk& disk, const KafkaDirectories& directories) {
-  Surveys surveys;
-  std::vector<std::pair<const std::string*, LogSurvey*>> jobs;
-  for (const auto& [name, topic] : directories.topics)
-    for (const auto& [partition, path] : topic.partitions) jobs.emplace_back(&path, &surveys[TopicPartition{name, partition}]);
-  std::atomic<std::size_t> next{0};
-  std::mutex failure_mutex;
-  std::optional<Error> failure;
-  const auto work = [&] {
-    for (auto i = next++; i < jobs.size(); i = next++) {
-      auto survey = survey_log(disk, *jobs[i].first);
-      if (survey) {
-        *jobs[i].second = std::move(*survey);
-        continue;
-      }
-      const std::lock_guard lock(failure_mutex);
-      failure = survey.error();
-      next = jobs.size();
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    const auto n = std::min<std::size_t>(std::thread::hardware_concurrency(), jobs.size() / 8);
-    for (std::size_t i = 1; i < n; ++i) threads.emplace_back(work);
-    work();
-  }
-  if (failure) return *failure;
-  return surveys;
-}
 
 std::string_view to_text(PlannedTopic::Configs configs) {
   switch (configs) {
@@ -64,11 +32,11 @@ std::string_view to_text(PlannedTopic::Configs configs) {
   return "";
 }
 
-std::string describe(const TakeoverPlan& plan, const KafkaDirectories& directories, const Surveys& surveys) {
+std::string describe(const TakeoverPlan& plan, const DataDirectories& data) {
   std::size_t partitions = 0;
   for (const auto& [name, topic] : plan.topics) partitions += topic.epochs.size();
   auto text = fmt::format("cluster {}, broker {}: {} topics with {} partitions in {}\n", plan.cluster_id, plan.broker_id.value(), plan.topics.size(), partitions,
-                          fmt::join(directories.log_dirs, ", "));
+                          fmt::join(data.directories.log_dirs, ", "));
   for (const auto& [name, topic] : plan.topics) {
     auto lowest = topic.epochs.begin()->second;
     auto highest = lowest;
@@ -84,10 +52,18 @@ std::string describe(const TakeoverPlan& plan, const KafkaDirectories& directori
   }
   text += fmt::format("  producer ids from {} on ({})\n", plan.first_producer_id,
                       plan.highest_producer_id == kNoProducerId ? "none was seen" : fmt::format("the highest seen is {}", plan.highest_producer_id.value()));
-  auto notes = directories.notes;
-  for (const auto& [tp, survey] : surveys) notes.insert(notes.end(), survey.notes.begin(), survey.notes.end());
+  auto notes = data.directories.notes;
+  for (const auto& [tp, survey] : data.surveys) notes.insert(notes.end(), survey.notes.begin(), survey.notes.end());
   for (const auto& note : notes) text += "  " + note + "\n";
   return text;
+}
+
+/// Who runs the takeover as root and the broker as another user leaves metadata that this user cannot write.
+void warn_of_owner(const std::string& dir, std::vector<std::string>& warnings) {
+  struct stat owner {};  // not through Disk, which knows no owners
+  if (::stat(dir.c_str(), &owner) != 0 || owner.st_uid == ::geteuid()) return;
+  warnings.push_back(fmt::format("{} belongs to user {} and the takeover runs as user {}: run it as the user of moldau serve, or give that user {}/{}* (chown)", dir, owner.st_uid, ::geteuid(), dir,
+                                 kStoreFile));
 }
 
 Result<std::optional<TopicConfigs>> read_topic_configs(const config::BrokerConfig& config, const TakeoverOptions& options, storage::Disk& disk) {
@@ -101,76 +77,82 @@ Result<std::optional<TopicConfigs>> read_topic_configs(const config::BrokerConfi
   return std::optional<TopicConfigs>(std::move(*topics));
 }
 
-KafkaDirectoriesRequest directories_request(const config::BrokerConfig& config, bool make_locks) {
-  KafkaDirectoriesRequest request;
-  request.log_dirs = config.data_dirs;
-  if (config.broker_id >= 0) request.broker_id = BrokerId(config.broker_id);
-  request.cluster_id = config.cluster_id;
-  request.make_locks = make_locks;
-  return request;
-}
-
 }  // namespace
 
 Result<TakeoverReport> take_over(const config::BrokerConfig& config, const TakeoverOptions& options, const TakeoverSeams& seams) {
   const auto topic_configs = read_topic_configs(config, options, seams.disk);
   if (!topic_configs) return topic_configs.error();
-  const auto directories = read_kafka_directories(seams.disk, directories_request(config, !options.dry_run));
-  if (!directories) return directories.error();
-  const auto surveys = survey_logs(seams.disk, *directories);
-  if (!surveys) return surveys.error();
-
-  const auto dir = replication::find_embedded_store(config.data_dirs);
-  if (!dir) return dir.error();
-  const auto file = *dir + "/" + kStoreFile;
-  const auto there = seams.disk.stat(file);
-  if (!there) return there.error();
-  MetadataSnapshot known;
-  std::unique_ptr<replication::MetadataStore> store;
-  const auto open_store = [&]() -> Status {
-    auto opened = replication::open_embedded_store(*dir, seams.clock);
-    if (!opened) return opened.error();
-    store = std::move(*opened);
-    return {};
-  };
-  if (*there) {
-    if (auto opened = open_store(); !opened) return opened.error();
-    auto read = read_metadata(*store);
-    if (!read) return read.error();
-    known = std::move(*read);
-  }
-  const TakeoverInput input{*directories, *surveys, known, *topic_configs ? &**topic_configs : nullptr, config, options.keep_leader_epochs};
+  const auto data = read_data_directories(config, !options.dry_run, seams.disk, seams.clock);
+  if (!data) return data.error();
+  const auto known = data->known.value_or(MetadataSnapshot());
+  const TakeoverInput input{data->directories, data->surveys, known, *topic_configs ? &**topic_configs : nullptr, config, options.keep_leader_epochs};
   const auto plan = plan_takeover(input, seams.random);
   if (!plan) return plan.error();
 
+  const auto file = data->store_dir + "/" + kStoreFile;
   TakeoverReport report;
-  report.text = describe(*plan, *directories, *surveys);
+  report.text = describe(*plan, *data);
   report.warnings = plan->warnings;
+  warn_of_owner(data->store_dir, report.warnings);
   if (options.dry_run) {
     report.text += fmt::format("dry run: nothing is written; without --dry-run this goes to {}\n", file);
     return report;
   }
-  if (!store)
-    if (auto opened = open_store(); !opened) return opened.error();
-  if (auto written = write_metadata(*store, plan->nodes); !written) return written.error();
-  store->close();
-  store.reset();
-  if (auto synced = seams.disk.sync_directory(*dir); !synced) return synced.error();
+  auto store = replication::open_embedded_store(data->store_dir, seams.clock);
+  if (!store) return store.error();
+  if (auto written = write_metadata(**store, plan->nodes); !written) return written.error();
+  (*store)->close();
+  store->reset();
+  if (auto synced = seams.disk.sync_directory(data->store_dir); !synced) return synced.error();
   report.text += fmt::format("written to {}: start moldau serve with the same configuration\n", file);
   return report;
+}
+
+Result<TakeoverReport> give_back(const config::BrokerConfig& config, const std::filesystem::path& file, const TakeoverSeams& seams) {
+  const auto data = read_data_directories(config, false, seams.disk, seams.clock);
+  if (!data) return data.error();
+  if (!data->known)
+    return Error(ErrorCode::invalid_config, fmt::format("there is no {} in {}: Moldau never served these directories, and Apache Kafka's ZooKeeper knows all there is", kStoreFile,
+                                                        fmt::join(data->directories.log_dirs, ", ")));
+  const auto commands = plan_way_back({data->directories, data->surveys, *data->known});
+  if (!commands) return commands.error();
+  if (auto written = storage::write_atomically(seams.disk, file.string(), *commands); !written) return written.error();
+  std::size_t partitions = 0;
+  for (const auto& [name, topic] : data->known->topics) partitions += topic.partitions.size();
+  TakeoverReport report;
+  report.text = fmt::format("cluster {}, broker {}: {} topics with {} partitions for Kafka's ZooKeeper are in {}. While no broker runs:\n"
+                            "  bin/zookeeper-shell.sh ZOOKEEPER < {}    (\"Node already exists\" is said of all that ZooKeeper knows)\n"
+                            "Then start Apache Kafka. Topics that were deleted here are in ZooKeeper still: Kafka begins them empty.\n",
+                            data->directories.cluster_id, data->directories.broker_id.value(), data->known->topics.size(), partitions, file.string(), file.string());
+  return report;
+}
+
+std::string printable(std::string_view text) {
+  std::string shown;
+  shown.reserve(text.size());
+  for (const char c : text) {
+    if (const auto byte = static_cast<unsigned char>(c); (byte < 0x20 && c != '\n') || byte == 0x7f)
+      shown += fmt::format("\\x{:02x}", byte);
+    else
+      shown += c;
+  }
+  return shown;
 }
 
 int run_takeover(const config::BrokerConfig& config, const TakeoverOptions& options) {
   const auto random = make_system_random();
   const TakeoverSeams seams{storage::posix_disk(), system_clock(), *random};
-  const auto report = take_over(config, options, seams);
+  const auto report = options.back ? give_back(config, *options.back, seams) : take_over(config, options, seams);
   if (!report) {
-    fmt::print(stderr, "moldau takeover: refused: {}\n", report.error().message);
+    fmt::print(stderr, "moldau takeover: refused: {}\n", printable(report.error().message));
     return 1;
   }
-  fmt::print("{}", report->text);
-  std::fflush(stdout);
-  for (const auto& warning : report->warnings) fmt::print(stderr, "moldau takeover: warning: {}\n", warning);
+  fmt::print("{}", printable(report->text));
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    fmt::print(stderr, "moldau takeover: the output cannot be written: {}\n", std::generic_category().message(errno));
+    return 1;
+  }
+  for (const auto& warning : report->warnings) fmt::print(stderr, "moldau takeover: warning: {}\n", printable(warning));
   return 0;
 }
 

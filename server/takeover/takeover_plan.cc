@@ -97,7 +97,7 @@ class Planner {
         topic.settings = given->second;
         return;
       }
-    if (topic.known && in_.known.configured.contains(name)) {
+    if (topic.known && in_.known.configs.contains(name)) {
       topic.configs = Configs::known;
       return;
     }
@@ -127,8 +127,8 @@ class Planner {
     for (const auto& [name, topic] : plan_.topics) {
       if (topic.configs == PlannedTopic::Configs::kept_safe && safe++ == 0) one = name;
       if (topic.new_id)
-        plan_.warnings.push_back(fmt::format("topic {} has no partition.metadata and gets the new id {}; before a return to an Apache Kafka whose ZooKeeper has another id for it, remove the "
-                                             "partition.metadata that moldau serve writes",
+        plan_.warnings.push_back(fmt::format("topic {} has no partition.metadata and gets the new id {}, which Apache Kafka's ZooKeeper must learn before a return (moldau takeover --back FILE)",
+                                            
                                              name, topic.id.to_string()));
     }
     if (safe > 0)

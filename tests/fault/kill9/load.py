@@ -1,7 +1,7 @@
 """load.py produce TOPIC FILE | read TOPIC | commit TOPIC | committed TOPIC: the clients of the kill -9 scenarios.
 
 produce numbers its records 0, 1, 2... in each of two partitions and appends `partition number offset` to FILE for each
-acknowledged one, until SIGTERM; then it flushes. It is idempotent and never gives a record up."""
+acknowledged one, until SIGTERM; then it flushes. It is idempotent and never gives a record up. PAUSE: seconds after each twenty records."""
 import json
 import os
 import signal
@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 ACTION, TOPIC = sys.argv[1], sys.argv[2]
 BOOTSTRAP = os.environ['BOOTSTRAP']
+PAUSE = float(os.environ.get('PAUSE', 0.002))
 COMMON = {'bootstrap.servers': BOOTSTRAP, 'reconnect.backoff.ms': 20, 'reconnect.backoff.max.ms': 200}
 
 
@@ -40,7 +41,7 @@ def produce():
             numbers[partition] += 1
         p.poll(0)
         if numbers[0] % 10 == 0:
-            time.sleep(0.002)
+            time.sleep(PAUSE)
         while len(p) > 4000 and not stop and not problems:
             p.poll(0.05)
     left = p.flush(45)

@@ -4,6 +4,8 @@ import json
 import random
 import re
 import shutil
+import signal
+import time
 
 from moldau_test import broker as brokers
 from moldau_test import install, oracle, paths, process
@@ -13,7 +15,7 @@ suite = Suite('takeover', own_broker=True)
 
 LOAD = paths.TESTS / 'fault' / 'kill9' / 'load.py'
 OVERRIDES = {'log.segment.bytes': 200000, 'log.index.interval.bytes': 1024, 'log.cleaner.backoff.ms': 200, 'zookeeper.session.timeout.ms': 6000,
-             'log.initial.task.delay.ms': 500}
+             'log.initial.task.delay.ms': 500, 'transaction.state.log.num.partitions': 2, 'delete.topic.enable': 'true'}
 
 
 @suite.prepare
@@ -28,19 +30,28 @@ class Pair:
         self.run = run
         self.dir = paths.temporary('takeover')
         run._cleanup.append(lambda: shutil.rmtree(self.dir, ignore_errors=True))
-        self.apache = run.keep(brokers.make_broker('apache', OVERRIDES, self.dir))
+        self.log_dirs = [self.dir / 'data', self.dir / 'data-2']
+        self.apache = run.keep(brokers.make_broker('apache', {**OVERRIDES, 'log.dirs': ','.join(map(str, self.log_dirs))}, self.dir))
         shared = {key: self.apache.overrides[key] for key in ('listeners', 'log.dirs')}
         self.moldau = run.keep(brokers.make_broker('moldau', {**OVERRIDES, **shared}, self.dir))
         self.moldau.log = self.dir / 'moldau.log'
         self.bootstrap = self.apache.bootstrap
-        self.log_dir = self.apache.log_dir
 
     def takeover(self, *words, code=0):
         """With the properties file of Apache Kafka."""
-        command = [paths.broker_binary(), 'takeover', '--config', self.dir / 'kafka' / 'server.properties', '--override', 'zookeeper.connect=', *words]
-        got, said = self.run.command(command, check=False)
+        got, said = self.run.command(self.takeover_command(*words), check=False)
         self.run.same(got, code, f'exit code of moldau takeover, which said {said!r}')
         return said
+
+    def takeover_command(self, *words):
+        return [paths.broker_binary(), 'takeover', '--config', self.dir / 'kafka' / 'server.properties', '--override', 'zookeeper.connect=', *words]
+
+    def back(self):
+        """Kafka's ZooKeeper hears what it must know; Kafka is down, ZooKeeper up."""
+        file = self.run.dir / 'back'
+        self.takeover('--back', file)
+        out = self.run.command(oracle.tool_command('zookeeper-shell', '-server', f'127.0.0.1:{self.apache.zk_port}'), text=file.read_text())
+        self.run.check('NoNode' not in out and 'does not exist' not in out, 'zookeeper-shell found no node for a command')
 
     def program(self, *words):
         return self.run.command([self.run.prepared, suite.folder / 'program.py', *words], BOOTSTRAP=self.bootstrap)
@@ -51,18 +62,26 @@ class Pair:
     def tool(self, name, *words):
         return self.run.command(oracle.tool_command(name, '--bootstrap-server', self.bootstrap, *words))
 
+    def group(self, *words):
+        return [oracle.java(), *oracle.JVM_SMALL, f'-Dlog4j.configuration=file:{paths.SUPPORT}/oracle/tools-log4j.properties', '-cp', f'{oracle.libs()}/*',
+                suite.folder / 'Group.java', *words]
+
     def consume(self, count):
-        """The next records of a Java consumer's group: [(partition, offset)]."""
-        out = self.tool('kafka-console-consumer', '--topic', 'orders', '--group', 'java', '--max-messages', str(count), '--timeout-ms', '60000', '--property', 'print.offset=true',
-                        '--property', 'print.partition=true', '--consumer-property', 'auto.offset.reset=earliest')
-        return [tuple(int(n) for n in found) for found in re.findall(r'Partition:(\d+)\tOffset:(\d+)', out)]
+        """The next records of a Java consumer's group, which commits their leader epochs: [(partition, offset)]."""
+        return pairs(self.run.command(self.group('java', 'orders', count), BOOTSTRAP=self.bootstrap, seconds=90))
 
     def check_files(self):
         """kafka-dump-log has nothing to complain of in any segment."""
-        files = sorted(str(file) for file in self.log_dir.glob('*-*/*.log'))
+        files = sorted(str(file) for log_dir in self.log_dirs for file in log_dir.glob('*-*/*.log'))
         out = self.run.command(oracle.tool_command('kafka-dump-log', '--deep-iteration', '--files', ','.join(files)))
         complaints = [line for line in out.splitlines() if 'isvalid: false' in line or re.search(r'(?i)mismatch|corrupt|invalid|error|exception', line)]
         self.run.same(complaints[:5], [], 'complaints of kafka-dump-log')
+        for log_dir in self.log_dirs:
+            self.run.command([paths.broker_binary(), 'dump-log', '--verify', log_dir])
+
+
+def pairs(text):
+    return [tuple(map(int, line.split())) for line in text.splitlines()]
 
 
 def same_state(run, got, expected, who):
@@ -80,15 +99,22 @@ class Load:
         self.run, self.pair = run, pair
         self.file = run.dir / 'acked'
         self.file.write_bytes(b'')
-        self.process = run.spawn([run.prepared, LOAD, 'produce', 'load', self.file], 'producer.log', BOOTSTRAP=pair.bootstrap)
+        self.process = run.spawn([run.prepared, LOAD, 'produce', 'load', self.file], 'producer.log', BOOTSTRAP=pair.bootstrap, PAUSE='0.02')
 
     def more(self, count):
         want = self.file.stat().st_size + count * 8
         process.wait_until(lambda: self.file.stat().st_size >= want or not self.process.alive(), 150, f'{count} more acknowledged records')
         self.run.check(self.process.alive(), f'the producer ended: {self.process.log.read_text(errors="replace")[-1500:]}')
 
+    def return_to_apache(self):
+        """Apache Kafka answers for a moment after its start that there is no such topic; librdkafka then gives up what waits. So it looks away until that has passed."""
+        self.process.signal(signal.SIGSTOP)
+        self.pair.apache.start()
+        self.pair.program('wait')
+        self.process.signal(signal.SIGCONT)
+
     def finish(self):
-        self.process.signal(15)
+        self.process.signal(signal.SIGTERM)
         self.run.same(self.process.wait(60), 0, 'exit code of the producer')
 
     def verify(self):
@@ -102,7 +128,35 @@ class Load:
         for partition, number, offset in acked:
             got = found[partition].get(offset)
             self.run.check(got == number, f'partition {partition} offset {offset}: acknowledged {number}, found {got}')
+        self.found = found
         return len(acked)
+
+    def ends(self):
+        """Log end offsets, as verify() found them."""
+        return {partition: max(records) + 1 for partition, records in self.found.items()}
+
+
+class LiveGroup:
+    """A Java consumer group that reads all the while, whoever serves."""
+
+    def __init__(self, run, pair, topic):
+        self.run = run
+        self.process = run.spawn(pair.group('live', topic, 1 << 40), 'live-group', BOOTSTRAP=pair.bootstrap)
+
+    def offsets(self):
+        found = {}
+        for partition, offset in pairs('\n'.join(re.findall(r'(?m)^\d+ \d+$', self.process.log.read_text(errors='replace')))):
+            found.setdefault(partition, []).append(offset)
+        return found
+
+    def reaches(self, ends):
+        """It has read each partition up to its end, and left nothing out; twice is what a group may do."""
+        process.wait_until(lambda: not self.process.alive() or all(offsets and offsets[-1] >= end - 1 for end, offsets in ((end, self.offsets().get(p)) for p, end in ends.items())),
+                           90, f'the live group is at {ends}', every=0.3)
+        self.run.check(self.process.alive(), 'the live group ended')
+        for partition, offsets in self.offsets().items():
+            holes = [(before, after) for before, after in zip(offsets, offsets[1:]) if after > before + 1]
+            self.run.same((offsets[0], holes), (0, []), f'first offset and holes of partition {partition} as the live group read it')
 
 
 def end(broker, clean):
@@ -112,12 +166,24 @@ def end(broker, clean):
         broker.kill()
 
 
-def there_and_back(run, clean):
+def interrupted(run, pair, *words):
+    """Killed at any moment, repeated until it is through: as if it had been let alone."""
+    rng = random.Random(5)
+    whole = pair.takeover('--dry-run', *words)
+    for _ in range(12):
+        child = process.Process(pair.takeover_command(*words), run.dir / 'interrupted.log')
+        time.sleep(rng.random() * 0.06)
+        child.kill()
+    return whole, pair.takeover(*words)
+
+
+def there_and_back(run, clean, epochs):
     pair = Pair(run)
     pair.apache.start()
     pair.program('fill')
     load = Load(run, pair)
     load.more(500)
+    live = LiveGroup(run, pair, 'load')
     described = pair.tool('kafka-configs', '--entity-type', 'topics', '--describe')
     (run.dir / 'topic-configs').write_text(described)
     read = pair.consume(40)
@@ -125,14 +191,16 @@ def there_and_back(run, clean):
     pair.takeover('--dry-run', code=1)
     run.check('is in use' in run.log.read_text(), 'a running broker is not named')
     end(pair.apache, clean)
-    meta = (pair.log_dir / 'meta.properties').read_bytes()
+    metas = [(log_dir / 'meta.properties').read_bytes() for log_dir in pair.log_dirs]
 
     run.check('kept safe' in pair.takeover('--dry-run'), 'a dry run without --topic-configs keeps nothing safe')
-    run.check(not (pair.log_dir / 'moldau-metadata.db').exists(), 'a dry run writes')
-    run.check((pair.log_dir / '.kafka_cleanshutdown').exists() == clean, 'the clean-shutdown marker is not as Apache Kafka left it')
-    said = pair.takeover('--keep-leader-epochs', '--topic-configs', run.dir / 'topic-configs')
+    run.check(not list(pair.log_dirs[0].glob('moldau*')), 'a dry run writes')
+    run.check((pair.log_dirs[0] / '.kafka_cleanshutdown').exists() == clean, 'the clean-shutdown marker is not as Apache Kafka left it')
+    planned, said = interrupted(run, pair, *epochs, '--topic-configs', run.dir / 'topic-configs')
     run.check('kept safe' not in said and 'retention.ms=3600000000' in said, said)
-    run.check((pair.log_dir / '.kafka_cleanshutdown').exists() == clean, 'takeover touches the clean-shutdown marker')
+    topics = [sorted(re.findall(r'topic (?:known, |: )*.*?(id \S+, \d+ partitions?, leader epoch [^,]+),', text)) for text in (planned, said)]
+    run.same(topics[1], topics[0], 'topics that the takeover names, and those of its dry run')
+    run.check((pair.log_dirs[0] / '.kafka_cleanshutdown').exists() == clean, 'takeover touches the clean-shutdown marker')
 
     pair.moldau.start()
     same_state(run, pair.state(), before, 'Moldau')
@@ -143,29 +211,40 @@ def there_and_back(run, clean):
     pair.program('more', '2')
     read += pair.consume(560)  # up to what Moldau wrote
     served = pair.state()
+    if not epochs:
+        pair.program('make')
+        made = pair.program('made')
     end(pair.moldau, clean)
-    run.same((pair.log_dir / 'meta.properties').read_bytes(), meta, 'meta.properties')
+    run.same([(log_dir / 'meta.properties').read_bytes() for log_dir in pair.log_dirs], metas, 'meta.properties')
 
-    pair.apache.start()
+    if not epochs:
+        pair.back()
+    load.return_to_apache()
     same_state(run, pair.state(), served, 'Apache Kafka')
+    if not epochs:
+        run.same(pair.program('made'), made, 'the topic that was made on Moldau, as Apache Kafka serves it')
     load.more(500)
     pair.program('more', '3')
     read += pair.consume(40)
     run.same((len(read), len(set(read))), (640, 640), 'records of the Java group, each once')
+    run.same(json.loads(pair.program('resume')), ['committed'] * 10 + ['plain', 'resumed'], 'payments, when their producer is back')
     load.finish()
     run.check(load.verify() > 1500, 'too few records')
+    live.reaches(load.ends())
     end(pair.apache, True)
     pair.check_files()
 
 
 @suite.scenario(seconds=480, only='moldau')
 def clean_there_and_back(run):
-    there_and_back(run, True)
+    """Led above Kafka's epochs; the way back by `moldau takeover --back`."""
+    there_and_back(run, True, [])
 
 
 @suite.scenario(seconds=480, only='moldau')
 def killed_there_and_back(run):
-    there_and_back(run, False)
+    """Led in Kafka's epochs; the way back is to start Kafka."""
+    there_and_back(run, False, ['--keep-leader-epochs'])
 
 
 def swaps(run, count):
@@ -175,18 +254,24 @@ def swaps(run, count):
     pair.program('fill')
     load = Load(run, pair)
     load.more(500)
+    live = LiveGroup(run, pair, 'load')
     owner = pair.apache
     for number in range(count):
         end(owner, rng.random() < 0.5)
         owner = pair.moldau if owner is pair.apache else pair.apache
         if owner is pair.moldau:
             pair.takeover()  # what Apache Kafka made since is added
-        owner.start()
+            owner.start()
+        else:
+            pair.back()
+            load.return_to_apache()
         load.more(200 + rng.randrange(1000))
         if number % 5 == 4:
             load.verify()
+            live.reaches(load.ends())
     load.finish()
     run.check(load.verify() > 200 * count, 'too few records')
+    live.reaches(load.ends())
     end(owner, True)
     pair.check_files()
 

@@ -34,6 +34,7 @@ TOOLS = {
     'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
     'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
     'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
+    'zookeeper-shell': 'org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka',
 }
 
 

@@ -15,6 +15,12 @@ TEST_CASE("Command line: takeover and its options", "[server]") {
   CHECK(line.load.overrides == std::vector<std::string>{"broker.id=3"});
 }
 
+TEST_CASE("Command line: the way back", "[server]") {
+  const auto parsed = parse_command_line({"takeover", "server.properties", "--back", "back.txt"});
+  REQUIRE(std::holds_alternative<CommandLine>(parsed));
+  CHECK(std::get<CommandLine>(parsed).back == "back.txt");
+}
+
 TEST_CASE("Command line: options of one command do not go with another", "[server]") {
   const auto wrong = [](const std::vector<std::string>& words) {
     const auto parsed = parse_command_line(words);
@@ -24,6 +30,8 @@ TEST_CASE("Command line: options of one command do not go with another", "[serve
   CHECK(wrong({"serve", "--dry-run"}) == "--dry-run goes with moldau takeover");
   CHECK(wrong({"--topic-configs", "x"}) == "--topic-configs goes with moldau takeover");
   CHECK(wrong({"serve", "--json"}) == "--json goes with moldau check");
+  CHECK(wrong({"serve", "--back", "x"}) == "--back goes with moldau takeover");
+  CHECK(wrong({"takeover", "--back", "x", "--dry-run"}) == "--back does not go with --dry-run: it makes no metadata");
   CHECK(wrong({"takeover", "--all"}) == "--all goes with moldau check");
   CHECK(wrong({"version", "x"}) == "moldau version takes no arguments");
   CHECK(std::holds_alternative<CommandLine>(parse_command_line({"check", "server.properties", "--json"})));

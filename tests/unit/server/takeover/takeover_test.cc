@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include <future>
 
 #include "made_up_kafka.h"
@@ -26,6 +28,9 @@ Result<TakeoverReport> run(const MadeUpKafka& kafka, TakeoverOptions options = {
 }
 
 std::string store_file(const MadeUpKafka& kafka) { return kafka.log_dirs.front() + "/moldau-metadata.db"; }
+
+/// All bytes of the metadata.
+std::string store_bytes(const MadeUpKafka& kafka) { return kafka.read(store_file(kafka)) + kafka.read(store_file(kafka) + "-wal"); }
 
 std::unique_ptr<replication::MetadataStore> open(const MadeUpKafka& kafka) {
   auto store = replication::open_embedded_store(kafka.log_dirs.front(), system_clock());
@@ -99,6 +104,40 @@ TEST_CASE("Takeover: a dry run tells the same and writes nothing", "[takeover]")
   REQUIRE(report);
   CHECK_THAT(report->text, Catch::Contains("topic orders: id XECk-PJhQeWPPs7JBcuDkw, 1 partition, leader epoch 0, kept safe") && Catch::Contains("nothing is written"));
   CHECK_FALSE(std::filesystem::exists(store_file(kafka)));
+}
+
+TEST_CASE("Takeover: a dry run beside metadata that is there tells what the real run does, and writes nothing", "[takeover]") {
+  const MadeUpKafka kafka;
+  kafka.add_partition("orders-0");
+  REQUIRE(run(kafka));
+  kafka.add_partition("orders-1");
+  kafka.add_partition("fresh-0", kIdB);
+  const auto before = store_bytes(kafka);
+  TakeoverOptions options;
+  options.dry_run = true;
+  const auto dry = run(kafka, options);
+  REQUIRE(dry);
+  CHECK(store_bytes(kafka) == before);
+  const auto real = run(kafka);
+  REQUIRE(real);
+  const auto without_last_line = [](const std::string& text) { return text.substr(0, text.rfind('\n', text.size() - 2)); };
+  CHECK(without_last_line(dry->text) == without_last_line(real->text));
+  CHECK(dry->warnings == real->warnings);
+  CHECK(store_bytes(kafka) != before);
+}
+
+TEST_CASE("Takeover: a directory of another user is told", "[takeover]") {
+  const MadeUpKafka kafka;
+  kafka.add_partition("__consumer_offsets-0");
+  if (::geteuid() != 0 || ::chown(kafka.log_dirs.front().c_str(), 4711, 4711) != 0) return;  // only root can give it away
+  const auto report = run(kafka);
+  REQUIRE(report);
+  REQUIRE(report->warnings.size() == 1);
+  CHECK_THAT(report->warnings.front(), Catch::Contains("belongs to user 4711 and the takeover runs as user 0"));
+}
+
+TEST_CASE("Takeover: what a terminal sees has no control characters", "[takeover]") {
+  CHECK(printable("topic a\n\x1b[2J\x07 b\x7f\n") == "topic a\n\\x1b[2J\\x07 b\\x7f\n");
 }
 
 TEST_CASE("Takeover: leader epochs are kept on request", "[takeover]") {
