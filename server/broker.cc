@@ -11,6 +11,7 @@
 
 #include "config/metric_handles.h"
 #include "config/process_metrics.h"
+#include "protocol/base/event.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 #include "protocol/base/task_group.h"
@@ -55,7 +56,10 @@ namespace {
 
 constexpr std::chrono::seconds kStopGrace{5};
 constexpr Millis kSettleTime{5000};
+/// How long a start waits for logs that must be recovered, before it goes on without them: most are done by then, and clients find all partitions at once.
+constexpr Millis kLoadPatience{1000};
 constexpr Millis kStopCheckInterval{100};
+constexpr Millis kLongestRest{200};
 constexpr std::size_t kLateTold = 3;
 constexpr std::size_t kStraysTold = 10;
 
@@ -78,6 +82,8 @@ struct Broker::Parts {
   /// Tells the controller, or ends the process when no log directory is left, as Apache Kafka does.
   void on_dir_failure(const std::string& dir);
   Awaitable<void> publish_dir_failure();
+  /// A log came after its partition had its role.
+  void on_log_loaded();
   void serve();
   void follow_logging_levels();
   /// What changes while the broker runs and is followed here: limits on connections, listeners and advertised addresses (Kafka 3.9 DynamicListenerConfig),
@@ -86,12 +92,12 @@ struct Broker::Parts {
   void on_settings(const config::BrokerConfig& before, const config::BrokerConfig& after);
   Awaitable<void> publish_registration();
   Status start_http();
+  /// What `moldau snapshot` asks for; only while requests are served.
+  void route_snapshot_calls();
   void report_start() const;
   void stop();
 
   void on_leadership(std::span<const replication::LeadershipChange> changes);
-  /// What `moldau snapshot` asks for; only while requests are served.
-  void route_snapshot_calls();
   [[nodiscard]] Result<std::int32_t> offsets_partitions();
   [[nodiscard]] replication::znodes::BrokerRegistration registration() const;
   [[nodiscard]] config::BrokerConfigPtr settings() const { return config.current(); }
@@ -136,6 +142,8 @@ struct Broker::Parts {
   TaskGroup background{"broker", LogCategory::server};
   std::function<bool()> stop_asked = [] { return false; };  ///< Ends the start early.
   bool logs_opened = false;
+  SteadyTime loading_began;  ///< Before the first log is loaded.
+  std::atomic<bool> late_roles_due{false};
   std::atomic<bool> stopped = false;
   StopPhases stopping;
 };
@@ -191,12 +199,14 @@ Status Broker::Parts::open_metadata() {
                                     .apply_default = {},
                                     .unclean_enabled = {}};
   deps.apply_topic = [this](const std::string& topic, std::shared_ptr<const config::LogConfig> log_config) {
-    for (const auto& log : logs->all_logs())
-      if (log->topic_partition().topic == topic) log->update_config(log_config);
+    for (const auto& list : {logs->all_logs(), logs->all_futures()})
+      for (const auto& log : list)
+        if (log->topic_partition().topic == topic) log->update_config(log_config);
   };
   deps.apply_default = [this](std::shared_ptr<const config::LogConfig> defaults) {
     logs->update_default_config(std::move(defaults));
-    for (const auto& log : logs->all_logs()) log->update_config(configs->log_config(log->topic_partition().topic));
+    for (const auto& list : {logs->all_logs(), logs->all_futures()})
+      for (const auto& log : list) log->update_config(configs->log_config(log->topic_partition().topic));
   };
   deps.unclean_enabled = [this](const std::string& topic) {
     if (auto* active = controller_started.load(); active != nullptr) active->retry_offline_partitions(topic);
@@ -207,9 +217,11 @@ Status Broker::Parts::open_metadata() {
 
 Status Broker::Parts::load_logs() {
   health.set(BrokerState::recovery);
+  loading_began = clock.steady();
   logs_opened = true;
-  const auto loaded = logs->load_logs([this](const std::string& topic) { return configs->log_config(topic); },
-                                      [this](std::size_t done, std::size_t total) { health.set_progress(done, total); }, stop_asked);
+  health.set_load_progress([this] { return logs->load_progress(); });
+  const auto patience = serves_while_recovering(*settings()) ? std::optional(kLoadPatience) : std::nullopt;
+  const auto loaded = logs->load_logs([this](const std::string& topic) { return configs->log_config(topic); }, {}, stop_asked, patience);
   if (!loaded) return loaded;
   logs->start();
   health.set(BrokerState::starting);
@@ -229,7 +241,9 @@ void Broker::Parts::make_replicas() {
       .blocking_threads = pool ? static_cast<std::size_t>(cfg->disk_threads) : 1,
       .timers = io->context(0).get_executor(),
       .replica_lag_time_max_ms = cfg->replica_lag_time_max_ms,
+      .alter_log_dirs_threads = static_cast<std::size_t>(cfg->num_replica_alter_log_dirs_threads.value_or(static_cast<std::int32_t>(cfg->data_dirs.size()))),
   });
+  logs->set_loaded_listener([this] { on_log_loaded(); });
   replicas->set_dir_failure_listener([this](const std::string& dir) { on_dir_failure(dir); });
   offsets_log = std::make_unique<ReplicaCoordinatorLog>(*replicas, std::string(replication::kGroupMetadataTopic), Millis(cfg->offsets_commit_timeout_ms));
   groups = std::make_unique<GroupCoordinator>(GroupCoordinatorDeps{.log = *offsets_log,
@@ -405,6 +419,19 @@ Status Broker::Parts::wait_for_leaders() {
   return {};
 }
 
+void Broker::Parts::on_log_loaded() {
+  // One task settles all that are loaded until it has its turn.
+  if (late_roles_due.exchange(true)) return;
+  background.spawn(blocking, [this]() -> Awaitable<void> {
+    // A pass looks at every partition that still waits, which may be thousands: it can't follow each single log, and rests for a share of the time so far.
+    const auto loading_for = std::chrono::duration_cast<Millis>(clock.steady() - loading_began);
+    Event nothing;
+    (void)co_await nothing.wait_for(std::min(loading_for / 16, kLongestRest));
+    late_roles_due = false;
+    co_await replicas->apply_late_roles();
+  });
+}
+
 void Broker::Parts::on_dir_failure(const std::string& dir) {
   if (stopped) return;  // the stop closes what can be closed
   if (logs->any_online()) {
@@ -442,6 +469,7 @@ Status Broker::Parts::start_http() {
   http->route("/healthz", HttpAudience::everyone, [this] { return health.healthz(); });
   http->route("/readyz", HttpAudience::everyone, [this] { return health.readyz(); });
   http->route("/metrics", HttpAudience::everyone, [] { return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_text()}; });
+  route_snapshot_calls();
   if (const auto listening = http->listen(endpoint->host, static_cast<std::uint16_t>(endpoint->port)); !listening) {
     http.reset();
     if (settings()->http_chosen) return Error(ErrorCode::invalid_config, listening.error().message + "; change http.listeners, or leave it empty");
@@ -450,26 +478,6 @@ Status Broker::Parts::start_http() {
   return {};
 }
 
-void Broker::Parts::report_start() const {
-  const auto bound_port = [this](std::string_view listener) { return sockets->port(listener); };
-  for (const auto& line : start_report(*settings(), self, bound_port, http ? std::optional(http->port()) : std::nullopt)) MOLDAU_LOG(server, info, "{}", line);
-}
-
-void Broker::Parts::stop() {
-  if (stopped.exchange(true)) return;
-  health.set(BrokerState::shutting_down);
-  // Health is told until the end; clients find the port closed at once.
-  if (sockets) stopping.run("the listeners to close", kStopGrace, [this] { sockets->stop_listening(); });
-  stopping.run("a change of settings", kStopGrace, [this] { settings_registration.reset(); });
-  route_snapshot_calls();
-  if (store) store->stop_retrying();
-  stopping.run("tasks of the broker", kStopGrace, [this] { (void)background.join_blocking(kStopGrace); }, [this] { return background.running(); });
-  // Groups first: a JoinGroup may wait for minutes, and its connection would for as long as it may.
-  if (groups) stopping.run("the groups", kStopGrace, [this] { sync_wait(Executor(blocking), groups->stop()); });
-  if (sockets) {
-    const auto end_waits = [this] {
-      if (replicas) replicas->shutdown();
-    };
 void Broker::Parts::route_snapshot_calls() {
   const auto when_running = [this](auto answer) {
     return [this, answer] { return health.state() == BrokerState::running ? answer() : HttpReply{503, "text/plain; charset=utf-8", "the broker is starting or stopping\n"}; };
@@ -483,11 +491,34 @@ void Broker::Parts::route_snapshot_calls() {
   http->route(kSnapshotMetadataPath, HttpAudience::this_machine, when_running(metadata_copy), HttpUse::acts);
 }
 
+void Broker::Parts::report_start() const {
+  const auto bound_port = [this](std::string_view listener) { return sockets->port(listener); };
+  for (const auto& line : start_report(*settings(), self, bound_port, http ? std::optional(http->port()) : std::nullopt)) MOLDAU_LOG(server, info, "{}", line);
+}
+
+void Broker::Parts::stop() {
+  if (stopped.exchange(true)) return;
+  health.set(BrokerState::shutting_down);
+  // Health is told until the end; clients find the port closed at once.
+  if (sockets) stopping.run("the listeners to close", kStopGrace, [this] { sockets->stop_listening(); });
+  stopping.run("a change of settings", kStopGrace, [this] { settings_registration.reset(); });
+  if (store) store->stop_retrying();
+  stopping.run("tasks of the broker", kStopGrace, [this] { (void)background.join_blocking(kStopGrace); }, [this] { return background.running(); });
+  // Groups first: a JoinGroup may wait for minutes, and its connection would for as long as it may.
+  if (groups) stopping.run("the groups", kStopGrace, [this] { sync_wait(Executor(blocking), groups->stop()); });
+  if (sockets) {
+    const auto end_waits = [this] {
+      if (replicas) replicas->shutdown();
+    };
     stopping.run("connections with requests in flight", 2 * kStopGrace, [this, end_waits] { sockets->stop(kStopGrace, end_waits); }, [this] { return sockets->connections(); });
   }
   if (controller) stopping.run("the controller's event in progress", 2 * kStopGrace, [this] { sync_wait(Executor(blocking), controller->stop()); });
   stopping.run("control requests", kStopGrace, [this] { (void)control_requests.join_blocking(kStopGrace); }, [this] { return control_requests.running(); });
   if (configs) stopping.run("a change of configuration", kStopGrace, [this] { sync_wait(Executor(blocking), configs->stop()); });
+  if (replicas) stopping.run("moves between log directories", kStopGrace, [this] {
+      replicas->shutdown();
+      (void)replicas->join_moves(kStopGrace);
+    }, [this] { return replicas->mover().moving(); });
   // The one step without a deadline: whatever became of the others, the logs are closed and vouched for.
   if (logs && logs_opened) stopping.run("the logs to be flushed and closed", std::nullopt, [this] { logs->shutdown(); });
   if (store) stopping.run("the metadata store", kStopGrace, [this] { store->close(); });

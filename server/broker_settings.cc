@@ -65,6 +65,8 @@ storage::LogManagerConfig make_log_manager_config(const config::BrokerConfig& co
   return made;
 }
 
+bool serves_while_recovering(const config::BrokerConfig& config) { return config.zookeeper_connect.value_or("").empty(); }
+
 storage::CleanerConfig make_cleaner_config(const config::BrokerConfig& config) {
   storage::CleanerConfig made;
   made.threads = config.log_cleaner_threads;

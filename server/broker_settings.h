@@ -15,6 +15,9 @@
 namespace moldau::server {
 
 storage::LogManagerConfig make_log_manager_config(const config::BrokerConfig& config);
+/// A single node opens its port while logs are still being recovered; a broker of a cluster registers when all are loaded, as the controller gives leaders by who
+/// is registered.
+bool serves_while_recovering(const config::BrokerConfig& config);
 storage::CleanerConfig make_cleaner_config(const config::BrokerConfig& config);
 SocketServerConfig make_socket_server_config(const config::BrokerConfig& config);
 ConnectionQuotaConfig make_connection_quota_config(const config::BrokerConfig& config);

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 
 #include "server/http/http_server.h"
+#include "storage/log/load_queue.h"
 
 namespace moldau::server {
 
@@ -18,21 +20,22 @@ class Health {
  public:
   void set(BrokerState state) noexcept { state_.store(state, std::memory_order_release); }
   [[nodiscard]] BrokerState state() const noexcept { return state_.load(std::memory_order_acquire); }
-  /// Logs loaded of all logs, shown while the state is `recovery`.
-  void set_progress(std::size_t done, std::size_t total) noexcept {
-    done_.store(done, std::memory_order_relaxed);
-    total_.store(total, std::memory_order_relaxed);
-  }
+  /// Where to ask how far the loading of the logs is. It must be good until no one asks any more.
+  void set_load_progress(std::function<storage::LoadProgress()> source);
 
   /// The process lives: always 200 while HTTP answers.
   [[nodiscard]] HttpReply healthz() const;
-  /// 200 when requests are served, 503 with the reason before and after.
+  /// 200 when requests are served, 503 with the reason before and after. Names the log directories with logs that are not loaded, in both cases: their
+  /// partitions are not served yet, which is no reason to keep clients from the others.
   [[nodiscard]] HttpReply readyz() const;
 
  private:
+  /// A line for each log directory of which something is missing.
+  [[nodiscard]] std::string missing_logs() const;
+
   std::atomic<BrokerState> state_{BrokerState::not_running};
-  std::atomic<std::size_t> done_{0};
-  std::atomic<std::size_t> total_{0};
+  mutable std::mutex mutex_;
+  std::function<storage::LoadProgress()> load_progress_;  // under mutex_
 };
 
 }  // namespace moldau::server

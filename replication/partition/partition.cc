@@ -20,6 +20,11 @@ std::shared_ptr<storage::Log> Partition::log() const {
   return log_;
 }
 
+std::shared_ptr<storage::Log> Partition::future_log() const {
+  const std::lock_guard lock(mutex_);
+  return future_log_;
+}
+
 std::optional<TopicId> Partition::topic_id() const {
   const std::lock_guard lock(mutex_);
   if (topic_id_.is_zero()) return std::nullopt;
@@ -38,6 +43,7 @@ void Partition::mark_offline() {
     const std::lock_guard lock(mutex_);
     state_.clear();
     log_.reset();
+    future_log_.reset();
   }
   waiters_.wake_all();
 }
@@ -303,16 +309,19 @@ Offset Partition::reached(WaitFor what) const {
 }
 
 Result<Partition::DeleteOutcome> Partition::delete_records(Offset before) {
-  const Access a = access(kNoLeaderEpoch, true);
-  if (a.error != ErrorCode::none) return Error(a.error);
-  if (!a.log->config()->cleanup_delete) {
-    return Error(ErrorCode::policy_violation, fmt::format("Records of partition {} can not be deleted due to the configured policy", tp_));
-  }
   DeleteOutcome out;
-  out.requested = before == kNoOffset ? a.log->high_watermark() : before;
-  if (out.requested < Offset(0)) return Error(ErrorCode::offset_out_of_range, fmt::format("The offset {} for partition {} is not valid", before, tp_));
-  const auto moved = a.log->maybe_increment_log_start_offset(out.requested);
-  if (!moved) return moved.error();
+  for (std::shared_ptr<storage::Log> done; done != log() || !done;) {
+    const Access a = access(kNoLeaderEpoch, true);
+    if (a.error != ErrorCode::none) return Error(a.error);
+    if (!a.log->config()->cleanup_delete) {
+      return Error(ErrorCode::policy_violation, fmt::format("Records of partition {} can not be deleted due to the configured policy", tp_));
+    }
+    out.requested = before == kNoOffset ? a.log->high_watermark() : before;
+    if (out.requested < Offset(0)) return Error(ErrorCode::offset_out_of_range, fmt::format("The offset {} for partition {} is not valid", before, tp_));
+    const auto moved = a.log->maybe_increment_log_start_offset(out.requested);
+    if (!moved) return moved.error();
+    done = a.log;  // one that was replaced meanwhile may have been asked for its log start before: the new one is told again
+  }
   out.low_watermark = low_watermark().value_or(kNoOffset);
   return out;
 }
@@ -337,6 +346,26 @@ void Partition::follow_flushes(storage::Log& log) {
   log.set_flush_listener([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->on_flushed();
   });
+}
+
+void Partition::set_future_log(std::shared_ptr<storage::Log> future) {
+  const std::lock_guard lock(mutex_);
+  future_log_ = std::move(future);
+}
+
+std::shared_ptr<storage::Log> Partition::take_future_log() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(future_log_, nullptr);
+}
+
+void Partition::replace_log(std::shared_ptr<storage::Log> next) {
+  // Appends that did not wait for the old log's disk have the new one's to wait for.
+  follow_flushes(*next);
+  if (next->config()->flush_messages == 1) next->start_flush();
+  const std::lock_guard lock(mutex_);
+  if (log_) next->maybe_increment_high_watermark(log_->high_watermark());  // a follower's fetch may have raised it since
+  log_ = std::move(next);
+  future_log_.reset();
 }
 
 ErrorCode Partition::make_leader(const PartitionAssignment& to) {
@@ -379,6 +408,7 @@ void Partition::stop() {
     const std::lock_guard lock(mutex_);
     state_.clear();
     log_.reset();
+    future_log_.reset();
   }
   waiters_.wake_all();
 }

@@ -95,6 +95,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   [[nodiscard]] const TopicPartition& topic_partition() const noexcept { return tp_; }
   [[nodiscard]] const TopicMetrics& metrics() const noexcept { return *metrics_; }
   [[nodiscard]] std::shared_ptr<storage::Log> log() const;
+  /// The log in another log directory that is to take its place; null when the partition is not being moved.
+  [[nodiscard]] std::shared_ptr<storage::Log> future_log() const;
   /// The log's topic id; nothing when there is no log or it has none.
   [[nodiscard]] std::optional<TopicId> topic_id() const;
   /// False only when both ids are known and differ.
@@ -156,6 +158,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // ---- role changes: ReplicaManager's state-change queue only ----
   /// Sets the log once it is created and has its topic id. REQUIRES: the gate is closed or there was none.
   void set_log(std::shared_ptr<storage::Log> log);
+  /// A move to another log directory begins. REQUIRES: none is under way.
+  void set_future_log(std::shared_ptr<storage::Log> future);
+  /// The move ends: gives back its log, once. Any thread.
+  std::shared_ptr<storage::Log> take_future_log();
+  /// The future log, of which the log manager has made the partition's log by now, takes its place here too. REQUIRES: the gate is closed, both end at one offset.
+  void replace_log(std::shared_ptr<storage::Log> next);
   AppendGate& gate() noexcept { return gate_; }
   /// Takes note of the new epoch's start. KAFKA_STORAGE_ERROR when the log directory has failed meanwhile. REQUIRES: the gate closed when it was leader.
   ErrorCode make_leader(const PartitionAssignment& to);
@@ -195,6 +203,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   mutable std::mutex mutex_;
   PartitionState state_;
   std::shared_ptr<storage::Log> log_;
+  std::shared_ptr<storage::Log> future_log_;
   TopicId topic_id_;  // the log's, zero without one
   AppendGate gate_{mutex_};
   WaitList waiters_;

@@ -10,6 +10,10 @@ ReplicaManager::ReplicaManager(ReplicaManagerDeps deps)
     : deps_(std::move(deps)),
       env_{deps_.self, deps_.clock, deps_.replica_lag_time_max_ms, [&cache = deps_.metadata](BrokerId id) { return cache.is_alive(id); }, deps_.alter_partition},
       timers_(deps_.timers, deps_.clock) {
+  mover_ = std::make_unique<LogDirMover>(LogDirMover::Deps{deps_.clock, deps_.blocking, deps_.alter_log_dirs_threads,
+                                                           [this](std::shared_ptr<Partition> p, std::shared_ptr<storage::Log> next) {
+                                                             return finish_move(std::move(p), std::move(next));
+                                                           }});
   deps_.logs.set_dir_failure_handler([this](const std::string& dir) { on_dir_failure(dir); });
   register_metrics();
 }
@@ -22,6 +26,7 @@ ReplicaManager::~ReplicaManager() {
 
 void ReplicaManager::shutdown() {
   stopping_.store(true, std::memory_order_release);
+  mover_->stop();
   timers_.close();
 }
 
@@ -90,18 +95,6 @@ std::shared_ptr<storage::Log> ReplicaManager::leader_log(TopicPartitionView tp) 
   return p ? p->access(kNoLeaderEpoch, true).log : nullptr;
 }
 
-void ReplicaManager::on_dir_failure(const std::string& dir) {
-  std::size_t lost = 0;
-  for (const auto& p : partitions()) {
-    const auto l = p->log();
-    if (!l || l->parent_dir() != dir) continue;
-    p->mark_offline();
-    ++lost;
-  }
-  MOLDAU_LOG(replica, err, "log directory {} has failed: {} partitions are offline", dir, lost);
-  if (dir_failure_listener_) dir_failure_listener_(dir);
-}
-
 void ReplicaManager::register_metrics() {
   auto& m = config::metrics();
   expired_followers_ = m.delayed_fetch_expires.with({"follower"});
@@ -123,6 +116,12 @@ void ReplicaManager::register_metrics() {
   gauge(m.under_min_isr_partition_count, [count] { return count([](const S& s) { return s.under_min_isr; }); });
   gauge(m.at_min_isr_partition_count, [count] { return count([](const S& s) { return s.at_min_isr; }); });
   gauge(m.reassigning_partitions, [count] { return count([](const S& s) { return s.reassigning; }); });
+  const auto mover_gauge = [this](config::MetricFamilyBase& family, std::function<double()> value) {
+    gauges_.push_back(family.register_callback([value = std::move(value)](const config::Emit& emit) { emit({"ReplicaAlterLogDirs"}, value()); }));
+  };
+  mover_gauge(m.alter_log_dirs_max_lag, [this] { return static_cast<double>(mover_->max_lag()); });
+  mover_gauge(m.alter_log_dirs_failed_partitions, [this] { return static_cast<double>(mover_->failing()); });
+  mover_gauge(m.alter_log_dirs_dead_threads, [] { return 0.0; });  // the fence of each thread holds
   gauge(m.offline_replica_count, [this] {
     double n = 0;
     for (const auto& p : partitions())

@@ -25,6 +25,7 @@
 #include "replication/delayed/purgatory.h"
 #include "replication/delayed/timer_service.h"
 #include "replication/metadata/metadata_cache.h"
+#include "replication/partition/log_dir_mover.h"
 #include "replication/partition/partition.h"
 #include "storage/log/log_manager.h"
 
@@ -53,6 +54,7 @@ struct ReplicaManagerDeps {
   Executor timers;                 ///< Where deadlines are driven; best an I/O thread's.
   AlterPartitionSender* alter_partition = nullptr;
   std::int64_t replica_lag_time_max_ms = 30'000;
+  std::size_t alter_log_dirs_threads = 1;  ///< num.replica.alter.log.dirs.threads
 };
 
 /// A partition whose role on this broker changed: coordinators load and unload by it.
@@ -128,6 +130,14 @@ struct DeleteRecordsResult {
   Offset low_watermark = kNoOffset;
 };
 
+/// A partition that is to lie in this log directory.
+struct LogDirMove {
+  TopicPartitionView tp;
+  std::string_view dir;  ///< As log.dirs has it, made absolute.
+};
+
+inline constexpr std::int64_t kUnknownLag = -1;  ///< Of a log whose partition has no role here (Kafka's INVALID_OFFSET_LAG).
+
 struct LogDirDescription {
   ErrorCode error = ErrorCode::none;
   std::string path;
@@ -135,6 +145,7 @@ struct LogDirDescription {
     TopicPartition tp;
     std::int64_t size = 0;
     std::int64_t offset_lag = 0;
+    bool is_future = false;
   };
   std::vector<Replica> replicas;
   std::int64_t total_bytes = -1;
@@ -152,8 +163,11 @@ class ReplicaManager {
   void add_leadership_listener(LeadershipListener listener) { leadership_listeners_.push_back(std::move(listener)); }
   /// Called when a log directory failed and its partitions are offline (the broker tells the controller).
   void set_dir_failure_listener(std::function<void(const std::string& dir)> listener) { dir_failure_listener_ = std::move(listener); }
-  /// Ends every wait: waiting fetches and produces are answered as if their time had passed. Idempotent.
+  /// Ends every wait: waiting fetches and produces are answered as if their time had passed. No move between log directories goes on. Idempotent.
   void shutdown();
+  /// Waits until no move is at work in a log; false when `timeout` came first. After shutdown(). Blocking.
+  bool join_moves(Millis timeout) { return mover_->join_blocking(timeout); }
+  [[nodiscard]] const LogDirMover& mover() const noexcept { return *mover_; }
 
   // ---- the controller's requests (interbroker.md §2-5); top-level errors STALE_CONTROLLER_EPOCH, STALE_BROKER_EPOCH ----
   /// `arena` holds the answer; the request's memory lives until the call has completed.
@@ -161,6 +175,10 @@ class ReplicaManager {
   Awaitable<protocol::StopReplicaResponse> stop_replicas(const protocol::StopReplicaRequest& request, std::int16_t version, Arena& arena);
   /// Fences, applies to the metadata cache, in order with the two above.
   Awaitable<protocol::UpdateMetadataResponse> update_metadata(const protocol::UpdateMetadataRequest& request);
+
+  /// Gives partitions the roles that they could not have while their logs were loaded (storage::LogManager::set_loaded_listener). Until then they answer
+  /// NOT_LEADER_OR_FOLLOWER, though the controller was told that all is well: it is a matter of time, and no reason for other leaders.
+  Awaitable<void> apply_late_roles();
 
   // ---- partitions ----
   /// Null when this broker has no replica of it.
@@ -193,9 +211,16 @@ class ReplicaManager {
   [[nodiscard]] EpochEnd last_offset_for_leader_epoch(TopicPartitionView tp, LeaderEpoch current, LeaderEpoch requested) const;
   /// Deletes up to each offset (-1: high watermark) and waits until the low watermarks passed it (REQUEST_TIMED_OUT).
   Awaitable<void> delete_records(std::span<const std::pair<TopicPartitionView, Offset>> offsets, Millis timeout, std::span<DeleteRecordsResult> results);
+  Result<std::vector<storage::ActiveProducer>> active_producers(TopicPartitionView tp) const;
+
+
+  // ---- log directories ----
+  /// Begins to move partitions, to other directories than those they move to by now as well; to the one where a partition lies gives its move up. A partition that
+  /// comes later is made there. Answers when the moves have begun (Kafka 3.9 ReplicaManager.alterReplicaLogDirs): LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR,
+  /// REPLICA_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION for a name that is too long. The spans have the same size.
+  Awaitable<void> alter_log_dirs(std::span<const LogDirMove> moves, std::span<ErrorCode> results);
   /// Every log directory with the replicas for which `wanted` holds. Reads sizes: may do file I/O.
   [[nodiscard]] std::vector<LogDirDescription> describe_log_dirs(const std::function<bool(TopicPartitionView)>& wanted) const;
-  Result<std::vector<storage::ActiveProducer>> active_producers(TopicPartitionView tp) const;
 
   [[nodiscard]] TimerService& timers() noexcept { return timers_; }
   [[nodiscard]] BrokerId self() const noexcept { return deps_.self; }
@@ -209,6 +234,7 @@ class ReplicaManager {
     Map partitions;
   };
   struct RoleChange;
+  struct LateRole;
 
   [[nodiscard]] Shard& shard(TopicPartitionView tp) const { return shards_[TopicPartitionHash{}(tp) % kShards]; }
   std::shared_ptr<Partition> get_or_add(TopicPartitionView tp);
@@ -217,9 +243,23 @@ class ReplicaManager {
   [[nodiscard]] ErrorCode fence(std::int32_t controller_epoch, std::int64_t broker_epoch);
   ErrorCode admit(RoleChange& change);
   void apply_role(RoleChange& change);
-  ErrorCode attach_log(RoleChange& change);
+  ErrorCode attach_log(Partition& partition, const std::shared_ptr<const config::LogConfig>& config, bool is_new, TopicId id);
+  void note_late_role(const TopicPartition& tp, const PartitionAssignment& to, TopicId id);
+  void forget_late_role(TopicPartitionView tp);
+  void apply_late_role(LateRole& role);
   /// Brings a new log's configuration up to date. REQUIRES: the log manager shows the log.
   void settle_config(storage::Log& log) const;
+  Awaitable<ErrorCode> alter_log_dir(LogDirMove asked);
+  /// REQUIRES: `future` is the log manager's, the partition has a log and is not being moved.
+  void begin_move(const std::shared_ptr<Partition>& p, const std::shared_ptr<storage::Log>& future);
+  /// Gives back the log that was not finished; null when there was none, or somebody else has ended the move.
+  std::shared_ptr<storage::Log> end_move(Partition& p);
+  /// end_move(), and deletes what was copied. REQUIRES: state_changes_.
+  Awaitable<void> abandon_move(std::shared_ptr<Partition> p);
+  /// Goes on with a move that was under way when the broker stopped. REQUIRES: state_changes_.
+  Awaitable<void> resume_move(std::shared_ptr<Partition> p);
+  /// LogDirMover's last step: the rest is copied while appends wait, then the logs change places.
+  Awaitable<bool> finish_move(std::shared_ptr<Partition> p, std::shared_ptr<storage::Log> next);
   void notify(std::span<const LeadershipChange> changes);
   void on_dir_failure(const std::string& dir);
   void register_metrics();
@@ -246,10 +286,12 @@ class ReplicaManager {
   AsyncMutex state_changes_;
   std::atomic<std::int32_t> controller_epoch_{0};
   mutable std::array<Shard, kShards> shards_;
+  std::unordered_map<TopicPartition, std::shared_ptr<LateRole>, TopicPartitionHash, TopicPartitionEqual> late_roles_;  ///< Under state_changes_.
   TopicMetricsRegistry topic_metrics_;
   std::vector<LeadershipListener> leadership_listeners_;
   std::function<void(const std::string&)> dir_failure_listener_;
   std::atomic<bool> stopping_{false};
+  std::unique_ptr<LogDirMover> mover_;
   Purgatory delayed_produces_{"Produce"};
   Purgatory delayed_fetches_{"Fetch"};
   Purgatory delayed_deletes_{"DeleteRecords"};

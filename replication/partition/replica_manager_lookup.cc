@@ -1,6 +1,5 @@
-// Look-ups: offsets by time and epoch, DeleteRecords, log directories, producers.
+// Look-ups: offsets by time and epoch, DeleteRecords, producers.
 #include <algorithm>
-#include <map>
 
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
@@ -133,34 +132,6 @@ Awaitable<void> ReplicaManager::delete_records(std::span<const std::pair<TopicPa
     if (pending.empty()) break;
     expired = co_await waiter.wait_until(deadline) != WaitOutcome::woken;
   }
-}
-
-std::vector<LogDirDescription> ReplicaManager::describe_log_dirs(const std::function<bool(TopicPartitionView)>& wanted) const {
-  std::vector<LogDirDescription> out;
-  std::map<std::string, std::size_t, std::less<>> by_path;
-  for (const storage::LogDirInfo& dir : deps_.logs.dirs()) {
-    LogDirDescription d;
-    d.path = dir.path;
-    d.error = dir.online ? ErrorCode::none : ErrorCode::kafka_storage_error;
-    if (dir.online) {
-      d.total_bytes = dir.total_bytes;
-      d.usable_bytes = dir.usable_bytes;
-    }
-    by_path.emplace(d.path, out.size());
-    out.push_back(std::move(d));
-  }
-  for (const auto& log : deps_.logs.all_logs()) {
-    const TopicPartition& tp = log->topic_partition();
-    const auto at = by_path.find(log->parent_dir());
-    if (at == by_path.end() || out[at->second].error != ErrorCode::none || !wanted(tp)) continue;
-    LogDirDescription::Replica r;
-    r.tp = tp;
-    r.size = log->size_bytes();
-    const storage::LogOffsets offsets = log->offsets();
-    r.offset_lag = std::max<std::int64_t>(0, offsets.high_watermark - offsets.log_end);
-    out[at->second].replicas.push_back(std::move(r));
-  }
-  return out;
 }
 
 Result<std::vector<storage::ActiveProducer>> ReplicaManager::active_producers(TopicPartitionView tp) const {

@@ -20,6 +20,7 @@ using protocol::StopReplicaResponse;
 
 namespace {
 
+constexpr ErrorCode kStillLoading = ErrorCode::leader_not_available;  // storage::still_loading()
 constexpr LeaderEpoch kEpochOfDeletion{-2};  // the topic is being deleted: always applied
 
 /// Opens the gates it holds when it goes, whatever happens.
@@ -51,6 +52,7 @@ struct ReplicaManager::RoleChange {
   std::shared_ptr<Partition> partition;
   ErrorCode error = ErrorCode::none;
   bool apply = false;
+  bool waits = false;  ///< For its log, which is still being loaded.
 
   [[nodiscard]] PartitionAssignment assignment() const {
     PartitionAssignment a;
@@ -124,26 +126,27 @@ void ReplicaManager::settle_config(storage::Log& log) const {
   }
 }
 
-ErrorCode ReplicaManager::attach_log(RoleChange& change) {
-  auto log = change.partition->log();
+ErrorCode ReplicaManager::attach_log(Partition& partition, const std::shared_ptr<const config::LogConfig>& config, bool is_new, TopicId id) {
+  const TopicPartition& tp = partition.topic_partition();
+  auto log = partition.log();
   const bool fresh = log == nullptr;
   if (fresh) {
-    auto made = deps_.logs.get_or_create(change.partition->topic_partition(), change.config, change.state->is_new, change.id);
+    auto made = deps_.logs.get_or_create(tp, config, is_new, id);
     if (!made) {
-      MOLDAU_LOG(replica, err, "no log for {}: {}", change.tp, made.error().message);
+      if (!storage::is_still_loading(made.error())) MOLDAU_LOG(replica, err, "no log for {}: {}", tp, made.error().message);
       return made.error().code;
     }
     log = std::move(*made);
     settle_config(*log);
   }
-  if (!change.id.is_zero() && log->topic_id().is_zero()) {
-    if (const auto recorded = log->assign_topic_id(change.id); !recorded) return recorded.error().code;
+  if (!id.is_zero() && log->topic_id().is_zero()) {
+    if (const auto recorded = log->assign_topic_id(id); !recorded) return recorded.error().code;
   }
   if (fresh) {
-    const auto checkpointed = deps_.logs.checkpointed_high_watermark(change.tp);
+    const auto checkpointed = deps_.logs.checkpointed_high_watermark(tp);
     if (checkpointed && *checkpointed > log->high_watermark()) log->update_high_watermark(*checkpointed);
     const std::string dir = log->parent_dir();
-    change.partition->set_log(std::move(log));
+    partition.set_log(std::move(log));
     // A directory that failed before the partition had its log did not find the partition among those it takes offline.
     if (!deps_.logs.is_dir_online(dir)) return ErrorCode::kafka_storage_error;
   }
@@ -152,8 +155,11 @@ ErrorCode ReplicaManager::attach_log(RoleChange& change) {
 
 void ReplicaManager::apply_role(RoleChange& change) {
   try {
-    change.error = attach_log(change);
-    if (change.error == ErrorCode::none) {
+    change.error = attach_log(*change.partition, change.config, change.state->is_new, change.id);
+    change.waits = change.error == kStillLoading;
+    if (change.waits) {
+      change.error = ErrorCode::none;
+    } else if (change.error == ErrorCode::none) {
       const auto to = change.assignment();
       change.error = change.state->leader == deps_.self ? change.partition->make_leader(to) : change.partition->make_follower(to);
     }
@@ -207,7 +213,16 @@ Awaitable<LeaderAndIsrResponse> ReplicaManager::become_leader_or_follower(const 
 
   std::vector<LeadershipChange> done;
   for (const RoleChange* c : to_apply) {
+    if (c->waits) {
+      note_late_role(c->partition->topic_partition(), c->assignment(), c->id);
+      continue;
+    }
+    forget_late_role(c->tp);
     if (c->error != ErrorCode::none) continue;
+    if (deps_.logs.future(c->tp)) {
+      auto resuming = resume_move(c->partition);
+      co_await std::move(resuming);
+    }
     LeadershipChange change;
     change.partition = c->partition->topic_partition();
     change.leader_epoch = c->state->leader_epoch;
@@ -284,7 +299,9 @@ Awaitable<StopReplicaResponse> ReplicaManager::stop_replicas(const StopReplicaRe
         continue;
       }
       if (now.role == PartitionState::Role::leader) co_await gates.close(s.partition);
+      end_move(*s.partition);
       s.partition->stop();
+      forget_late_role(s.tp);
       erase(s.tp);
       LeadershipChange change;
       change.partition = s.partition->topic_partition();
@@ -294,15 +311,18 @@ Awaitable<StopReplicaResponse> ReplicaManager::stop_replicas(const StopReplicaRe
     }
     if (s.remove) to_remove.push_back(&s);
   }
-  for (const Stop* s : to_remove)
+  for (const Stop* s : to_remove) {
     if (const auto log = deps_.logs.get(s->tp)) co_await log->seal();
+    if (const auto future = deps_.logs.future(s->tp)) co_await future->seal();
+  }
   if (!to_remove.empty()) {
     auto work = [this, &to_remove] {
       parallel_for(deps_.blocking, to_remove.size(), deps_.blocking_threads - 1, [&](std::size_t i) {
         Stop& s = *to_remove[i];
-        if (!deps_.logs.get(s.tp)) return;
+        if (deps_.logs.future(s.tp))
+          if (const auto removed = deps_.logs.delete_future(s.tp); !removed) MOLDAU_LOG(replica, err, "cannot delete the future log of {}: {}", s.tp, removed.error().message);
         const auto removed = deps_.logs.async_delete(s.tp);
-        if (removed) return;
+        if (removed || removed.error().code == ErrorCode::unknown_topic_or_partition) return;
         MOLDAU_LOG(replica, err, "cannot delete the log of {}: {}", s.tp, removed.error().message);
         s.error = removed.error().code;
       });

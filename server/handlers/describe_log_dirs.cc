@@ -7,6 +7,7 @@
 #include "protocol/messages/describe_log_dirs.h"
 #include "replication/partition/replica_manager.h"
 #include "server/handlers/handlers.h"
+#include "server/handlers/log_dir_path.h"
 #include "storage/io/offload.h"
 
 namespace moldau::server {
@@ -26,7 +27,7 @@ Awaitable<protocol::DescribeLogDirsResponse> handle_describe_log_dirs(RequestCon
   for (const auto& dir : dirs) {
     auto& out = response.results.add(ctx.arena());
     out.error_code = dir.error;
-    out.log_dir = ctx.arena().dup(dir.path);
+    out.log_dir = ctx.arena().dup(absolute_log_dir(dir.path));
     out.total_bytes = dir.total_bytes;
     out.usable_bytes = dir.usable_bytes;
     std::map<std::string_view, std::vector<const replication::LogDirDescription::Replica*>> by_topic;
@@ -39,6 +40,7 @@ Awaitable<protocol::DescribeLogDirsResponse> handle_describe_log_dirs(RequestCon
         p.partition_index = replica->tp.partition;
         p.partition_size = replica->size;
         p.offset_lag = replica->offset_lag;
+        p.is_future_key = replica->is_future;
       }
     }
   }

@@ -37,6 +37,9 @@ class LogCleaner final : public LogCompactor {
   /// Gives up the passes under way and waits for the threads. Blocking.
   void shutdown() override;
   void on_log_removed(const UnifiedLog& log) override { manager_.on_log_removed(log); }
+  void on_log_replaced(const UnifiedLog& from, const std::shared_ptr<UnifiedLog>& to) override { manager_.on_log_replaced(from, to); }
+  void pause(TopicPartitionView tp) override { manager_.pause(tp); }
+  void resume(TopicPartitionView tp) override { manager_.resume(tp); }
   /// New values of log.cleaner.*; the threads start anew. Blocking.
   void reconfigure(const CleanerConfig& config);
 

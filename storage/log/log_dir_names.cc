@@ -7,6 +7,15 @@
 #include "storage/checkpoint/text_lines.h"
 
 namespace moldau::storage {
+namespace {
+
+std::string unique_id(Random& random) {
+  char id[33];
+  std::snprintf(id, sizeof id, "%016llx%016llx", static_cast<unsigned long long>(random.next()), static_cast<unsigned long long>(random.next()));
+  return id;
+}
+
+}  // namespace
 
 std::optional<PartitionDirName> parse_partition_dir(std::string_view name) {
   PartitionDirName result;
@@ -31,10 +40,17 @@ std::optional<PartitionDirName> parse_partition_dir(std::string_view name) {
 }
 
 std::string delete_dir_name(const TopicPartition& tp, Random& random) {
-  char id[33];
-  std::snprintf(id, sizeof id, "%016llx%016llx", static_cast<unsigned long long>(random.next()), static_cast<unsigned long long>(random.next()));
-  const auto tail = "-" + std::to_string(tp.partition) + "." + id + "-delete";
-  return tp.topic.substr(0, std::min(tp.topic.size(), 255 - tail.size())) + tail;
+  const auto tail = "-" + std::to_string(tp.partition) + "." + unique_id(random) + "-delete";
+  return tp.topic.substr(0, std::min(tp.topic.size(), kMaxDirName - tail.size())) + tail;
+}
+
+std::string future_dir_name(const TopicPartition& tp, Random& random) {
+  return tp.topic + "-" + std::to_string(tp.partition) + "." + unique_id(random) + "-future";
+}
+
+std::size_t future_dir_name_length(TopicPartitionView tp) {
+  constexpr std::size_t kAround = std::string_view("-").size() + std::string_view(".").size() + 32 + std::string_view("-future").size();
+  return tp.topic.size() + std::to_string(tp.partition).size() + kAround;
 }
 
 }  // namespace moldau::storage

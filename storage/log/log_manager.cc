@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "config/metric_handles.h"
 #include "protocol/base/format.h"
 #include "protocol/base/log.h"
 #include "protocol/base/task_group.h"
@@ -58,9 +59,23 @@ LogManagerImpl::LogManagerImpl(LogManagerConfig config, std::shared_ptr<const co
     dir->state->space().set_alarm([this] { jobs_->post([this] { check_space(); }); });
     dirs_.push_back(std::move(dir));
   }
+  auto& m = config::metrics();
+  const auto each_dir = [this](const std::function<void(const LogDirState&)>& look) {
+    for (const auto& dir : dirs_) look(*dir->state);
+  };
+  dir_gauges_.push_back(m.offline_log_directory_count.register_callback([each_dir](const config::Emit& emit) {
+    double offline = 0;
+    each_dir([&](const LogDirState& dir) { offline += dir.online() ? 0 : 1; });
+    emit({}, offline);
+  }));
+  dir_gauges_.push_back(m.log_directory_offline.register_callback([each_dir](const config::Emit& emit) {
+    each_dir([&](const LogDirState& dir) { emit({dir.path()}, dir.online() ? 0 : 1); });
+  }));
 }
 
 LogManagerImpl::~LogManagerImpl() {
+  stop_loading();
+  load_gauges_.clear();
   compactor_.reset();
   if (tasks_) tasks_->stop();
   jobs_->drain();
@@ -80,11 +95,16 @@ Status LogManagerImpl::open_dir(Dir& dir) {
   dir.lock = std::move(*lock);
   auto text = read_whole(seams_.disk, path + "/" + kMetaPropertiesFile, 65536);
   if (!text) return text.error();
-  if (*text) {
-    auto meta = parse_meta_properties(**text, path + "/" + kMetaPropertiesFile);
-    if (!meta) return Error(ErrorCode::invalid_config, meta.error().message);
-    dir.meta = *meta;
+  if (!*text) return {};
+  if ((*text)->find_first_not_of(std::string_view("\0 \t\r\n", 5)) == std::string::npos) {
+    // As good as none: whose the directory is, the others and the metadata say.
+    MOLDAU_LOG(storage, warn, "{}/{} is empty (torn by a crash?); it is taken as missing and written again", path, kMetaPropertiesFile);
+    return {};
   }
+  auto meta = parse_meta_properties(**text, path + "/" + kMetaPropertiesFile);
+  if (!meta && meta.error().code == ErrorCode::invalid_config) return meta.error();
+  if (!meta) return storage_error(meta.error().message + "; mend the file, or move it away: it is written again, then with what the other log directories and the metadata say");
+  dir.meta = *meta;
   return {};
 }
 
@@ -183,18 +203,26 @@ std::vector<std::shared_ptr<Log>> LogManagerImpl::all_logs() const {
   return list;
 }
 
-std::shared_ptr<UnifiedLog> LogManagerImpl::find_log(TopicPartitionView tp) const {
+std::shared_ptr<UnifiedLog> LogManagerImpl::find_in(const LogMap& map, TopicPartitionView tp) const {
   const std::shared_lock lock(logs_mutex_);
-  const auto it = logs_.find(tp);
-  return it == logs_.end() ? nullptr : it->second;
+  const auto it = map.find(tp);
+  return it == map.end() ? nullptr : it->second;
 }
 
-LogManagerImpl::Dir* LogManagerImpl::reserve_dir() {
+LogManagerImpl::Dir* LogManagerImpl::reserve_dir(TopicPartitionView tp) {
   const std::unique_lock lock(logs_mutex_);
   Dir* best = nullptr;
-  const auto burden = [](const Dir& dir) { return std::pair(dir.state->space().full(), dir.partitions); };
-  for (const auto& dir : dirs_)
-    if (dir->state->online() && (best == nullptr || burden(*dir) < burden(*best))) best = dir.get();
+  if (const auto asked = preferred_.find(tp); asked != preferred_.end()) {
+    best = asked->second;
+    preferred_.erase(asked);
+    // DIFFERS: Apache Kafka does not make the partition at all when the directory has failed meanwhile.
+    if (!best->state->online()) best = nullptr;
+  }
+  if (best == nullptr) {
+    const auto burden = [](const Dir& dir) { return std::pair(dir.state->space().full(), dir.partitions); };
+    for (const auto& dir : dirs_)
+      if (dir->state->online() && (best == nullptr || burden(*dir) < burden(*best))) best = dir.get();
+  }
   if (best != nullptr) ++best->partitions;
   return best;
 }
@@ -222,13 +250,14 @@ Result<std::shared_ptr<Log>> LogManagerImpl::get_or_create(const TopicPartition&
   };
   if (auto log = find_log(tp)) return with_id(std::move(log));
   const std::lock_guard creating(create_mutex(tp));
+  if (const auto missing = why_missing(tp)) return *missing;
   if (auto log = find_log(tp)) return with_id(std::move(log));
   for (const auto& dir : dirs_)
     if (!is_new && !dir->state->online())
       return Error(ErrorCode::kafka_storage_error, fmt::format("Can not create log for {} because log directory {} is offline and may hold it", tp, dir->state->path()));
   Error last = storage_error("No log directory is online");
   const Dir* without_room = nullptr;
-  while (auto* dir = reserve_dir()) {
+  while (auto* dir = reserve_dir(tp)) {
     auto log = dir == without_room ? Result<std::shared_ptr<UnifiedLog>>(last) : create_in(*dir, tp, config);
     {
       const std::unique_lock lock(logs_mutex_);
@@ -255,6 +284,7 @@ LogManagerImpl::Dir* LogManagerImpl::find_dir(const std::string& path) {
 
 Status LogManagerImpl::async_delete(TopicPartitionView tp) {
   const std::lock_guard deleting(create_mutex(tp));
+  if (const auto deleted = delete_unloaded(tp)) return *deleted;
   std::shared_ptr<UnifiedLog> log;
   {
     const std::unique_lock lock(logs_mutex_);
@@ -267,6 +297,12 @@ Status LogManagerImpl::async_delete(TopicPartitionView tp) {
       if (const auto hw = dir->high_watermarks.find(tp); hw != dir->high_watermarks.end()) dir->high_watermarks.erase(hw);
     }
   }
+  auto s = delete_later(log);
+  if (s && compactor_) compactor_->on_log_removed(*log);
+  return s;
+}
+
+Status LogManagerImpl::delete_later(const std::shared_ptr<UnifiedLog>& log) {
   const auto& state = log->environment().dir;
   if (!state->online()) return state->offline_error();
   const auto renamed = state->path() + "/" + delete_dir_name(log->topic_partition(), seams_.random);
@@ -280,8 +316,7 @@ Status LogManagerImpl::async_delete(TopicPartitionView tp) {
     return s;
   }
   log->release_descriptors();
-  MOLDAU_LOG(storage, info, "Log for partition {} is renamed to {} and is scheduled for deletion", tp, renamed);
-  if (compactor_) compactor_->on_log_removed(*log);
+  MOLDAU_LOG(storage, info, "Log for partition {} is renamed to {} and is scheduled for deletion", log->topic_partition(), renamed);
   deletion_->delete_directory_later(state, renamed, log->config()->file_delete_delay_ms, log);
   return {};
 }
@@ -311,11 +346,16 @@ bool LogManagerImpl::is_dir_online(const std::string& path) const {
 
 std::optional<Offset> LogManagerImpl::checkpointed_high_watermark(TopicPartitionView tp) const {
   const std::shared_lock lock(logs_mutex_);
+  const auto log = logs_.find(tp);
+  std::optional<Offset> found;
   for (const auto& dir : dirs_) {
     const auto it = dir->high_watermarks.find(tp);
-    if (it != dir->high_watermarks.end()) return it->second;
+    if (it == dir->high_watermarks.end()) continue;
+    // A future log's stands in the other directory.
+    if (log != logs_.end() && log->second->parent_dir() == dir->state->path()) return it->second;
+    if (!found) found = it->second;
   }
-  return std::nullopt;
+  return log == logs_.end() ? found : std::nullopt;
 }
 
 void LogManagerImpl::set_compactor(std::unique_ptr<LogCompactor> compactor) { compactor_ = std::move(compactor); }
@@ -327,15 +367,12 @@ void LogManagerImpl::set_dir_failure_handler(std::function<void(const std::strin
 
 void LogManagerImpl::shutdown() {
   if (std::exchange(stopped_, true)) return;
+  stop_loading();
+  load_gauges_.clear();
   if (compactor_) compactor_->shutdown();
   if (tasks_) tasks_->stop();
   jobs_->drain();
-  auto all = logs();
-  // After a start that ended in the middle of a recovery its logs are recovered again: they are let go as they are.
-  std::erase_if(all, [this](const auto& log) {
-    const auto* dir = find_dir(log->parent_dir());
-    return dir != nullptr && !dir->loaded && !dir->clean_shutdown;
-  });
+  auto all = logs_and_futures();
   MOLDAU_LOG(storage, info, "Shutting down: flushing and closing {} logs", all.size());
   // Whoever is still at work in a log finishes on the background executor.
   TaskGroup sealing("logs that close", LogCategory::storage);
@@ -364,7 +401,7 @@ void LogManagerImpl::shutdown() {
   checkpoint_log_starts();
   checkpoint_high_watermarks();
   for (const auto& dir : dirs_) {
-    if (!dir->state->online() || dir->unclosed || !(dir->loaded || dir->clean_shutdown)) continue;
+    if (!dir->state->online() || dir->unclosed || !dir->scanned || !(dir->loaded || dir->clean_shutdown)) continue;
     // Last, so that it vouches for all that came before.
     if (auto s = write_atomically(seams_.disk, dir->state->path() + "/" + kCleanShutdownFile, clean_shutdown_content()); !s) dir->state->fail(s.error());
   }

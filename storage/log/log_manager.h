@@ -16,6 +16,7 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/error.h"
 #include "protocol/base/random.h"
+#include "storage/log/load_queue.h"
 #include "storage/log/log.h"
 
 namespace moldau::storage {
@@ -53,6 +54,10 @@ struct LogDirInfo {
   std::int64_t usable_bytes = -1;
 };
 
+/// The log will come: try again, or wait for LogManager::set_loaded_listener().
+inline Error still_loading(std::string message) { return Error(ErrorCode::leader_not_available, std::move(message)); }
+inline bool is_still_loading(const Error& error) noexcept { return error.code == ErrorCode::leader_not_available; }
+
 class LogManager {
  public:
   struct Seams {
@@ -71,10 +76,18 @@ class LogManager {
   /// Writes meta.properties where it is missing; INCONSISTENT_CLUSTER_ID when the directories belong to another broker or cluster.
   virtual Status write_identity(BrokerId broker_id, const std::string& cluster_id) = 0;
   /// Loads all logs, recovering those of directories without a clean shutdown; `topic_configs` gives the overrides of a topic.
-  /// Blocking; run it on a pool. `progress` is called with (done, total). When `stop_asked` (any thread, stays true) says so it ends early with an error; a
-  /// directory whose recovery is not complete is then left for the next start to recover.
+  /// Blocking; run it on a pool. `progress` is called with (done, total). When `stop_asked` (any thread, stays true) says so it ends early with an error; what is
+  /// not recovered then is left to the next start, which goes on with it. With `patience` it returns when so much time has passed, though logs are still being
+  /// recovered: that goes on in threads of the manager's own until shutdown(), which ends it.
   virtual Status load_logs(const std::function<std::shared_ptr<const config::LogConfig>(const std::string& topic)>& topic_configs,
-                           const std::function<void(std::size_t, std::size_t)>& progress, const std::function<bool()>& stop_asked = {}) = 0;
+                           const std::function<void(std::size_t, std::size_t)>& progress, const std::function<bool()>& stop_asked = {},
+                           std::optional<Millis> patience = std::nullopt) = 0;
+  /// What load_logs() has still to do, and what it could not. Any thread; looks at every log.
+  [[nodiscard]] virtual LoadProgress load_progress() const = 0;
+  /// Called by a loading thread behind each log that it loaded, or could not load. Null: nobody.
+  virtual void set_loaded_listener(std::function<void()> listener) = 0;
+  /// The partition's log is still being loaded: get_or_create() refuses it with still_loading().
+  [[nodiscard]] virtual bool is_loading(TopicPartitionView tp) const = 0;
   /// Starts retention, checkpoints, expiry and deletion as coroutines on the background executor.
   virtual void start() = 0;
   /// Stops the background work, flushes and closes all logs, writes the checkpoints and the clean-shutdown marker; the latter not for a directory with a log that
@@ -84,10 +97,36 @@ class LogManager {
 
   [[nodiscard]] virtual std::shared_ptr<Log> get(TopicPartitionView tp) const = 0;
   [[nodiscard]] virtual std::vector<std::shared_ptr<Log>> all_logs() const = 0;
-  /// The partition's log, created when missing in the live directory with the fewest partitions. Does file I/O.
+  /// The partition's log, created when missing in the directory asked for with prefer_dir(), or in the live one with the fewest partitions, futures counted. Does
+  /// file I/O.
   virtual Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& tp, std::shared_ptr<const config::LogConfig> config, bool is_new, TopicId id) = 0;
-  /// Renames the directory to `-delete` and schedules the removal of its files after file.delete.delay.ms. Blocking. REQUIRES: the log is sealed.
+  /// Renames the directory to `-delete` and schedules the removal of its files after file.delete.delay.ms. Blocking: a load of it is ended first.
+  /// REQUIRES: the log is sealed, or not loaded yet.
   virtual Status async_delete(TopicPartitionView tp) = 0;
+
+  // ---- moves between log directories (KIP-113); names and steps: log_manager_futures.cc ----
+  /// Where the partition's log is to be made when it is not there yet: asked before get_or_create(), forgotten with it. Nothing is noted when a log of the partition
+  /// lies in `dir`, or when too much is noted already.
+  virtual void prefer_dir(TopicPartitionView tp, const std::string& dir) = 0;
+  /// LOG_DIR_NOT_FOUND for what is no entry of log.dirs, KAFKA_STORAGE_ERROR when it is offline.
+  [[nodiscard]] virtual Status check_dir(const std::string& dir) const = 0;
+  /// The log that is to take the place of the partition's; null when it is not being moved.
+  [[nodiscard]] virtual std::shared_ptr<Log> future(TopicPartitionView tp) const = 0;
+  [[nodiscard]] virtual std::vector<std::shared_ptr<Log>> all_futures() const = 0;
+  /// Makes the future log in `dir`. Blocking. REQUIRES: the partition has a log, in another directory, and no future one. KAFKA_STORAGE_ERROR when any directory is
+  /// offline, which may hold a future log too, as Kafka 3.9 has it.
+  virtual Result<std::shared_ptr<Log>> create_future(const TopicPartition& tp, const std::string& dir, std::shared_ptr<const config::LogConfig> config, TopicId id) = 0;
+  /// Makes the future log the partition's log: renames its directory, and gives back the log that it takes the place of, which is to be sealed and retired. What is
+  /// durable in that one is durable in the new one before. With an error nothing has changed. Blocking, for a background executor. REQUIRES: nobody appends to
+  /// either.
+  virtual Awaitable<Result<std::shared_ptr<Log>>> replace_with_future(TopicPartition tp) = 0;
+  /// As async_delete(), for a log that was replaced. REQUIRES: sealed.
+  virtual Status retire(const std::shared_ptr<Log>& replaced) = 0;
+  /// As async_delete(), for the future log, which nothing becomes of. REQUIRES: sealed.
+  virtual Status delete_future(TopicPartitionView tp) = 0;
+  /// The compactor leaves the partition alone until resume_cleaning(), as often as pause_cleaning() was called.
+  virtual void pause_cleaning(TopicPartitionView tp) = 0;
+  virtual void resume_cleaning(TopicPartitionView tp) = 0;
   /// Asks the volumes for their free space: blocking.
   [[nodiscard]] virtual std::vector<LogDirInfo> dirs() const = 0;
   /// Does not block.

@@ -112,6 +112,10 @@ Awaitable<void> LogManagerImpl::run_retention() {
     if (compactor_ && log->config()->cleanup_compact) continue;
     auto removed = co_await log->delete_old_segments();
     if (removed) total += *removed;
+    if (const auto moving = find_in(futures_, TopicPartitionView(log->topic_partition()))) {
+      removed = co_await moving->delete_old_segments();
+      if (removed) total += *removed;
+    }
   }
   if (total > 0) {
     MOLDAU_LOG(storage, info, "Retention removed {} segments", total);
@@ -159,7 +163,7 @@ void LogManagerImpl::register_space_gauges() {
 
 void LogManagerImpl::run_flush() {
   const auto now = seams_.clock.wall_ms();
-  for (const auto& log : logs()) {
+  for (const auto& log : logs_and_futures()) {
     if (log->recovery_point() >= log->log_end_offset() || now - log->last_flush_ms() < log->config()->flush_ms) continue;
     // A log that was deleted meanwhile has no files to sync, and that says nothing about the disk.
     if (auto s = log->flush_blocking(); !s && !log->closed()) log->environment().dir->fail(s.error());
@@ -167,18 +171,21 @@ void LogManagerImpl::run_flush() {
 }
 
 void LogManagerImpl::checkpoint(const char* file, const std::function<std::optional<Offset>(const UnifiedLog&)>& offset) {
-  const auto all = logs();
+  const auto all = logs_and_futures();
   const std::lock_guard lock(checkpoint_mutex_);
   for (const auto& dir : dirs_) {
-    if (!dir->state->online() || !dir->loaded) continue;
+    if (!dir->state->online() || !dir->scanned) continue;
+    const bool loaded = dir->loaded;
     // With many idle partitions the text is not even made: a fingerprint tells that nothing moved.
     std::uint64_t fingerprint = 1;
     for (const auto& log : all)
       if (log->environment().dir == dir->state)
         if (const auto o = offset(*log)) fingerprint += mixed(reinterpret_cast<std::uintptr_t>(log.get()) ^ (static_cast<std::uint64_t>(o->value()) << 20) ^ static_cast<std::uint64_t>(o->value()));
+    if (!loaded) fingerprint += mixed(loading_.changes());
     auto& written = dir->written[file];
     if (written == fingerprint) continue;
     OffsetMap offsets;
+    if (!loaded) keep_unloaded(*dir, file, offsets);
     for (const auto& log : all)
       if (log->environment().dir == dir->state)
         if (const auto o = offset(*log)) offsets[log->topic_partition()] = *o;
@@ -187,6 +194,19 @@ void LogManagerImpl::checkpoint(const char* file, const std::function<std::optio
       continue;
     }
     written = fingerprint;
+  }
+}
+
+void LogManagerImpl::keep_unloaded(const Dir& dir, std::string_view file, OffsetMap& offsets) const {
+  const auto keep = [&](const OffsetMap& known) {
+    for (const auto& [tp, offset] : known)
+      if (loading_.is_missing(TopicPartitionView(tp))) offsets.emplace(tp, offset);
+  };
+  if (file == kRecoveryPointFile) keep(dir.recovery_points);
+  if (file == kLogStartFile) keep(dir.log_starts);
+  if (file == kHighWatermarkFile) {
+    const std::shared_lock lock(logs_mutex_);
+    keep(dir.high_watermarks);
   }
 }
 
@@ -204,7 +224,7 @@ void LogManagerImpl::checkpoint_high_watermarks() {
 
 void LogManagerImpl::expire_producers() {
   const auto expiration_ms = producer_id_expiration_ms_.load();
-  for (const auto& log : logs()) log->expire_producers(expiration_ms);
+  for (const auto& log : logs_and_futures()) log->expire_producers(expiration_ms);
 }
 
 }  // namespace moldau::storage

@@ -5,6 +5,7 @@
 #include "protocol/base/log.h"
 #include "protocol/records/control_record.h"
 #include "storage/log/batch_scanner.h"
+#include "storage/log/producer_recall.h"
 
 namespace moldau::storage {
 namespace {
@@ -104,6 +105,9 @@ Status rebuild_producer_state(ProducerStateManager& state, ProducerSnapshots& sn
     auto entries = snapshots.read(what.dir, offset);
     if (!entries) return entries.error();
     if (!*entries) continue;  // corrupt and removed; the next older one
+    // After a clean stop nobody waits for an answer.
+    if (!what.clean_shutdown)
+      if (auto s = recall_batches(**entries, what, offset); !s) return s;
     state.load(**entries, what.now_ms);
     state.set_map_end(offset);
     state.set_last_snapshot(offset);

@@ -109,8 +109,15 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   Status close(bool flush_to_disk);
   /// Renames the directory; slices that are being read go on. Blocking. REQUIRES: sealed.
   Status close_and_rename(const std::string& new_path);
+  /// Renames the directory of a log that goes on, and makes the new name durable.
+  Awaitable<Status> move_to(std::string new_path);
+  /// The same without waiting. Blocking. REQUIRES: nobody changes the log meanwhile.
+  Status rename_dir(const std::string& new_path);
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   void release_descriptors();
+
+  /// For who copies the files while the log goes on. Any thread.
+  [[nodiscard]] LogOutline outline() const;
 
   // ---- compaction ----
   /// What the log's end knows of a producer, and compaction must leave there.
@@ -120,9 +127,6 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   };
   [[nodiscard]] std::unordered_map<ProducerId, LastRecord> last_records_of_producers() const;
   /// False when the log is closed. While true holds its directory is not removed; end_cleaning() ends that.
-  /// For who copies the files while the log goes on. Any thread.
-  [[nodiscard]] LogOutline outline() const;
-
   bool begin_cleaning() noexcept;
   void end_cleaning() noexcept { being_cleaned_ = false; }
   [[nodiscard]] bool being_cleaned() const noexcept { return being_cleaned_; }
@@ -192,7 +196,7 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   Status do_truncate_fully(Offset offset);
   Status rebuild_producers(Offset end);
   /// Says once which segment a timestamp in the future keeps from retention.
-  void name_kept_segment(const LogSegment& segment, std::int64_t largest_timestamp, std::int64_t now_ms);
+  Status name_kept_segment(const LogSegment& segment, std::int64_t largest_timestamp, std::int64_t now_ms);
   Result<std::size_t> remove_segments_while(const std::function<Result<bool>(const LogSegment&, const LogSegment*)>& predicate, const char* reason);
   void delete_segments(const std::vector<std::shared_ptr<LogSegment>>& segments);
   void set_segments(std::vector<std::shared_ptr<LogSegment>> segments);
@@ -234,6 +238,7 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   std::atomic<bool> sealed_{false};  ///< and none is under way
   std::atomic<bool> being_cleaned_{false};
   Offset kept_segment_named_ = kNoOffset;  // under append_lock_
+  FileChanges file_changes_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const config::LogConfig> config_;
@@ -244,7 +249,6 @@ class UnifiedLog final : public Log, public std::enable_shared_from_this<Unified
   Offset high_watermark_{0};
   Offset recovery_point_{0};
   std::uint64_t end_position_ = 0;
-  FileChanges file_changes_;
   std::uint64_t truncations_ = 0;
   std::optional<Offset> lowest_truncation_;
   std::unique_ptr<RecentRing> recent_;

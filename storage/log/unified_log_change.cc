@@ -121,9 +121,9 @@ Awaitable<Result<bool>> UnifiedLog::truncate_to(Offset offset) {
 Status UnifiedLog::do_truncate_to(Offset offset) {
   const auto list = segments_;
   if ((*list)[0]->base_offset() > offset) return do_truncate_fully(offset);
+  const FileChanges::Change change(file_changes_);
   std::vector<std::shared_ptr<LogSegment>> kept;
   std::vector<std::shared_ptr<LogSegment>> dropped;
-  const FileChanges::Change change(file_changes_);
   for (const auto& s : *list) (s->base_offset() > offset ? dropped : kept).push_back(s);
   MOLDAU_LOG(storage, info, "Truncating {} to offset {} (log end {})", tp_, offset, log_end_offset());
   auto cut = kept.back()->locate(offset, kept.back()->size());
@@ -164,6 +164,8 @@ Status UnifiedLog::rebuild_producers(Offset end) {
   if (auto s = snapshots_.remove_distrusted(dir); !s) return s;
   const std::lock_guard lock(mutex_);
   producers_ = std::move(fresh);
+  // Transactions that ended below it are stable; the high watermark itself may not move for long.
+  producers_.on_high_watermark(high_watermark_);
   refresh_seen();
   return {};
 }
@@ -184,9 +186,9 @@ Awaitable<Status> UnifiedLog::truncate_fully_and_start_at(Offset offset) {
 
 Status UnifiedLog::do_truncate_fully(Offset offset) {
   MOLDAU_LOG(storage, info, "Truncating {} fully, to start at offset {}", tp_, offset);
+  const FileChanges::Change change(file_changes_);
   const auto old = segments_->all();
   delete_segments(old);
-  const FileChanges::Change change(file_changes_);
   auto fresh = make_segment(offset);
   if (auto s = fresh->remove_files(); !s) return s;
   if (auto s = fresh->create_file(); !s) return s;
@@ -228,9 +230,9 @@ Result<std::size_t> UnifiedLog::remove_segments_while(const std::function<Result
   if (count == n) {
     if (auto s = roll(log_end_offset()); !s) return s.error();
   }
+  const FileChanges::Change change(file_changes_);
   auto kept = segments_->all();
   kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(count));
-  const FileChanges::Change change(file_changes_);
   if (kept.empty()) return std::size_t{0};
   if (auto moved = maybe_increment_log_start_offset(std::min(kept.front()->base_offset(), high_watermark())); !moved) return moved.error();
   set_segments(std::move(kept));
@@ -240,12 +242,23 @@ Result<std::size_t> UnifiedLog::remove_segments_while(const std::function<Result
   return count;
 }
 
-void UnifiedLog::name_kept_segment(const LogSegment& segment, std::int64_t largest_timestamp, std::int64_t now_ms) {
-  if (std::exchange(kept_segment_named_, segment.base_offset()) == segment.base_offset()) return;
+Status UnifiedLog::name_kept_segment(const LogSegment& segment, std::int64_t largest_timestamp, std::int64_t now_ms) {
+  // Clocks differ a little: an hour is what message.timestamp.after.max.ms is commonly set to.
+  constexpr std::int64_t kFarAhead = 3'600'000;
+  if (kept_segment_named_ == segment.base_offset()) return {};
+  if (largest_timestamp - now_ms <= kFarAhead) {
+    // Less far ahead, or the time has come by now: it counts once the segment would be gone, had its records been as old as they are.
+    auto written = segment.last_modified();
+    if (!written) return written.error();
+    if (largest_timestamp <= *written || now_ms - *written <= config()->retention_ms) return {};
+  }
+  kept_segment_named_ = segment.base_offset();
   MOLDAU_LOG(storage, warn,
-             "{}: retention.ms keeps the segment at {} and all behind it longer than it should: the largest timestamp there, {}, lies {} s in the future. "
+             "{}: retention.ms keeps the segment at {} and all behind it longer than it should: the largest timestamp there, {}, was in the future when it was written"
+             "{}. "
              "message.timestamp.after.max.ms refuses such records; kafka-delete-records frees what is there",
-             tp_, segment.base_offset(), largest_timestamp, (largest_timestamp - now_ms) / 1000);
+             tp_, segment.base_offset(), largest_timestamp, largest_timestamp > now_ms ? fmt::format(", and still is for {} s", (largest_timestamp - now_ms) / 1000) : "");
+  return {};
 }
 
 Awaitable<Result<std::size_t>> UnifiedLog::delete_old_segments() {
@@ -273,8 +286,9 @@ Awaitable<Result<std::size_t>> UnifiedLog::delete_old_segments() {
     auto too_old = [this, now, &config](const LogSegment& segment, const LogSegment*) -> Result<bool> {
       auto largest = segment.largest_timestamp();
       if (!largest) return largest.error();
-      if (*largest > now) name_kept_segment(segment, *largest, now);
-      return now - *largest > config->retention_ms;
+      if (now - *largest > config->retention_ms) return true;
+      if (auto s = name_kept_segment(segment, *largest, now); !s) return s.error();
+      return false;
     };
     removed = remove_segments_while(too_old, "retention.ms has passed");
     total += removed ? *removed : 0;
@@ -284,6 +298,26 @@ Awaitable<Result<std::size_t>> UnifiedLog::delete_old_segments() {
     co_return removed.error();
   }
   co_return total;
+}
+
+Awaitable<Status> UnifiedLog::move_to(std::string new_path) {
+  auto guard = append_lock_.try_lock();
+  if (!guard) guard = co_await append_lock_.lock();
+  if (!env_.dir->online()) co_return env_.dir->offline_error();
+  if (closed_) co_return closed_error();
+  const FileChanges::Change change(file_changes_);
+  co_return rename_dir(new_path);
+}
+
+Status UnifiedLog::rename_dir(const std::string& new_path) {
+  // With the append lock these two keep out all who make or open files by their names.
+  const std::lock_guard flush_lock(flush_mutex_);
+  const std::lock_guard files_lock(files_mutex_);
+  if (auto s = env_.disk().rename(dir_->get(), new_path); !s) return s;
+  dir_->set(new_path);
+  if (auto s = env_.disk().sync_directory(env_.dir->path()); !s) return s;
+  parent_synced_ = true;
+  return {};
 }
 
 bool UnifiedLog::try_seal() {

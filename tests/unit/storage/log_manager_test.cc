@@ -153,14 +153,15 @@ TEST_CASE("LogManager: broken checkpoints", "[storage]") {
   const auto put = [&](const std::string& path, const std::string& text) { REQUIRE((*disk.open(path, OpenMode::truncate))->write_at(0, as_bytes(text))); };
   put("/a/recovery-point-offset-checkpoint", "nonsense");
   put("/a/log-start-offset-checkpoint", "0\n5\n");
-  SECTION("two of them only save work") {
-    put("/b/replication-offset-checkpoint", "");
+  SECTION("they only save work") {
+    put("/b/replication-offset-checkpoint", "7\n0\n");
     Managed m(disk, {"/a", "/b"});
     m.up();
     CHECK(m.manager->all_logs().size() == 2);
   }
-  SECTION("the high watermark's takes the directory offline") {
-    put("/b/replication-offset-checkpoint", "7\n0\n");
+  SECTION("a disk that can't read one goes offline") {
+    put("/b/replication-offset-checkpoint", "0\n1\nt 1 1\n");
+    disk.inject(SimDisk::Operation::read, "/b/replication-offset-checkpoint");
     Managed m(disk, {"/a", "/b"});
     std::string failed;
     m.manager->set_dir_failure_handler([&](const std::string& dir) { failed = dir; });

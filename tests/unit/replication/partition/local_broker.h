@@ -50,10 +50,11 @@ struct Pending {
 class LocalBroker {
  public:
   /// `blocking`: the pool for file work; the broker's own executor without it.
-  LocalBroker(storage::Disk& disk, ManualClock& clock, Random& random, config::LogConfig defaults = {}, Executor blocking = {})
+  LocalBroker(storage::Disk& disk, ManualClock& clock, Random& random, config::LogConfig defaults = {}, Executor blocking = {},
+              std::vector<std::string> log_dirs = {"/data"})
       : clock_(clock), defaults_(defaults) {
     storage::LogManagerConfig manager;
-    manager.log_dirs = {"/data"};
+    manager.log_dirs = std::move(log_dirs);
     manager.load_threads = 1;
     auto shared = std::make_shared<const config::LogConfig>(defaults_);
     logs_ = storage::LogManager::make(manager, shared, storage::LogManager::Seams{disk, clock, random, io_.get_executor()});

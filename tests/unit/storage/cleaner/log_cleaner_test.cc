@@ -155,6 +155,16 @@ TEST_CASE("LogCleaner: a log that can't be compacted is named and left alone, th
     if (family.name == "kafka_log_logcleanermanager_uncleanable_partitions_count")
       for (const auto& sample : family.samples) shown = shown || sample.value == 1;
   CHECK(shown);
+  // Retention goes on.
+  auto with_retention = std::make_shared<config::LogConfig>(*log_config);
+  with_retention->cleanup_delete = true;
+  with_retention->retention_ms = 1000;
+  const auto bad = manager.get(TopicPartitionView("bad", 0));
+  bad->update_config(with_retention);
+  clock.advance(Millis(86'400'000));
+  run(cleaner.run_once());
+  CHECK(bad->log_start_offset() == Offset(40));
+  CHECK(cleaner.manager().uncleanable().at("/a").partitions == 1);
   // Deleted, it is not uncleanable any more.
   run([](std::shared_ptr<Log> log) -> Awaitable<bool> {
     co_await log->seal();
@@ -208,6 +218,14 @@ TEST_CASE("CleanerManager: truncation lowers the checkpoint; a checkpoint beyond
   REQUIRE(grabbed);
   CHECK(grabbed->first_dirty == Offset(30));
   CHECK(one.checkpoint("/d") == Offset(30));
+  manager.done(grabbed->log, Offset(60));
+  REQUIRE(one.h.run(one.h.log->truncate_to(Offset(40))));
+  manager.note_truncations();  // at a stop nobody chooses any more
+  CHECK(one.checkpoint("/d") == Offset(40));
+  one.fill(60, 10);
+  grabbed = manager.grab_filthiest();
+  REQUIRE(grabbed);
+  CHECK(grabbed->first_dirty == Offset(40));
   manager.done(grabbed->log, Offset(5000));
   grabbed = manager.grab_filthiest();
   REQUIRE(grabbed);
