@@ -79,7 +79,7 @@ Status TransactionIndex::sanity_check(std::uint64_t file_size) const {
     if (auto s = entries_.read(i, entry); !s) return s;
     const auto txn = decode_transaction_entry(entry);
     if (load_be<std::int16_t>(entry) > kTransactionIndexVersion) return corrupt("entry " + std::to_string(i) + " has an unknown version");
-    if (txn.last_offset < base_ || txn.last_offset <= previous || txn.first_offset > txn.last_offset)
+    if (txn.last_offset < base_ || txn.last_offset <= previous || txn.first_offset >= txn.last_offset)  // a transaction has a record before its marker
       return corrupt("entry " + std::to_string(i) + " is out of order");
     previous = txn.last_offset;
   }

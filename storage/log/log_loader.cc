@@ -375,11 +375,15 @@ class Loader {
     if (auto s = segment.time_index().sanity_check(sizes.time_index.value_or(0)); !s) return s.error().message;
     if (sizes.txn_index)
       if (auto s = segment.txn_index().sanity_check(*sizes.txn_index); !s) return s.error().message;
-    if (!next) return std::nullopt;
+    return next ? index_beyond(segment, *next) : std::nullopt;
+  }
+
+  /// Why an index can't be the one of a segment whose offsets end before `end`.
+  static std::optional<std::string> index_beyond(LogSegment& segment, Offset end) {
     const auto last_offset = segment.offset_index().last();
-    if (last_offset && segment.offset_index().entries().count() > 0 && last_offset->offset >= *next) return fmt::format("the offset index goes up to {}, beyond the segment", last_offset->offset);
+    if (last_offset && segment.offset_index().entries().count() > 0 && last_offset->offset >= end) return fmt::format("the offset index goes up to {}, beyond the segment", last_offset->offset);
     const auto last_time = segment.time_index().last();
-    if (last_time && segment.time_index().entries().count() > 0 && last_time->offset >= *next) return fmt::format("the time index goes up to {}, beyond the segment", last_time->offset);
+    if (last_time && segment.time_index().entries().count() > 0 && last_time->offset >= end) return fmt::format("the time index goes up to {}, beyond the segment", last_time->offset);
     return std::nullopt;
   }
 
@@ -575,6 +579,12 @@ class Loader {
         if (auto cut = recover_segment(last, Stoppable::no); !cut) return cut.error();
         continue;
       }
+      if (auto problem = index_beyond(*segments_[last], tail->next_offset); problem && last != indexes_mended_) {
+        MOLDAU_LOG(storage, warn, "{}: {}; the indexes of the segment at {} are rebuilt", tp(), *problem, segments_[last]->base_offset());
+        indexes_mended_ = last;
+        if (auto cut = recover_segment(last, Stoppable::no); !cut) return cut.error();
+        continue;
+      }
       log_end_ = tail->next_offset;
       if (log_end_ >= request_.log_start) return {};
       MOLDAU_LOG(storage, warn, "{}: log end {} is below the checkpointed log start {} (files were deleted from the directory?); the log starts empty there", tp(), log_end_,
@@ -621,6 +631,7 @@ class Loader {
   std::optional<Offset> overflowed_;  ///< a segment that must be split (KAFKA-6264)
   bool was_split_ = false;            ///< its pieces may have holes between them
   bool repaired_ = false;
+  std::size_t indexes_mended_ = SIZE_MAX;  ///< the last segment, once its indexes were rebuilt because of what lies behind its end
   std::optional<TopicId> topic_id_;
   std::vector<std::string> names_;
   std::map<Offset, SegmentFiles> files_;
