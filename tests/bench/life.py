@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 
-from harness import JAVA_OPTS, KBENCH, KINDS, Descriptors, brokers, kbench, rss_mib
+from harness import JAVA_OPTS, KBENCH, KINDS, Descriptors, brokers, cpu_seconds, kbench, rss_mib
 
 SESSION_S = 6      # Apache Kafka's old ZooKeeper session, while whose life a killed broker cannot come back
 READY_S = 900
@@ -112,6 +112,7 @@ class BigHeap:
 def restart(bench, partitions, hows=('SIGTERM', 'SIGKILL')):
     """With some 300 records in each partition."""
     values = {(k, how): [] for k in KINDS for how in hows}
+    cost = {key: [] for key in values}
     with BigHeap(partitions):
         for kind in KINDS:
             with brokers.start_broker(kind) as fresh:
@@ -123,14 +124,17 @@ def restart(bench, partitions, hows=('SIGTERM', 'SIGKILL')):
                     for _ in range(bench.args.runs):
                         stop(fresh, how)
                         values[(kind, how)].append(come_back(fresh, led))
+                        cost[(kind, how)].append(cpu_seconds(fresh.pid))
     for how in hows:
         bench.show(f'restart with {partitions:,} partitions after {how}', 'seconds until all have leaders', {k: values[(k, how)] for k in KINDS}, 's')
+        bench.show(f'restart with {partitions:,} partitions after {how}', 'CPU until then', {k: cost[(k, how)] for k in KINDS}, 's')
 
 
 def dirty(bench):
     """20 GiB (at scale 1) that no flush has reached, in segments of 1 GiB, then kill -9."""
     gib = 20 * bench.args.scale
     values = {k: [] for k in KINDS}
+    cost = {k: [] for k in KINDS}
     for kind in KINDS:
         with BigHeap(24), brokers.start_broker(kind) as fresh:
             name = bench.name()
@@ -139,6 +143,8 @@ def dirty(bench):
             led = kbench(fresh, 'metadata').get('partitions_led', 24)
             stop(fresh, 'SIGKILL')
             values[kind].append(come_back(fresh, led))
+            cost[kind].append(cpu_seconds(fresh.pid))
+    bench.show(f'restart with {gib:.1f} GiB of dirty data after SIGKILL', 'CPU until then', cost, 's')
     bench.show(f'restart with {gib:.1f} GiB of dirty data after SIGKILL', 'seconds until all have leaders', values, 's')
 
 

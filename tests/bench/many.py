@@ -1,4 +1,5 @@
 """Cases of many partitions: what one costs in memory, and what they cost together while nobody uses them."""
+import sys
 import time
 import urllib.request
 
@@ -42,6 +43,7 @@ def idle(bench):
         with BigHeap(partitions) if kind == 'apache' else Descriptors(1024, bench.args.hard_limit), brokers.start_broker(kind) as fresh:
             def note(figure, value):
                 rows[figure].setdefault(kind, []).append(value)
+                print(f'{kind}: {figure} {value:.3g}', file=sys.stderr, flush=True)  # the rows come at the end, minutes later
             note('created', create_partitions(bench, fresh, partitions))
             led = kbench(fresh, 'metadata')['partitions_led']
             for how in ('SIGTERM', 'SIGKILL'):
