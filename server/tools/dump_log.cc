@@ -16,6 +16,7 @@ namespace {
 Result<std::unique_ptr<RecordDecoder>> make_decoder(const DumpLogOptions& options) {
   if (options.offsets_decoder) return offsets_decoder();
   if (options.transaction_log_decoder) return transaction_log_decoder();
+  if (options.remote_log_metadata_decoder) return remote_log_metadata_decoder();
   return class_decoder(options.key_decoder_class, options.value_decoder_class);
 }
 

@@ -123,10 +123,8 @@ std::variant<DumpLogOptions, Usage> parse_dump_log_options(const std::vector<std
   DumpLogOptions options;
   options.show_version = has("version");
   if (options.show_version) return options;
-  for (const auto* name : {"cluster-metadata-decoder", "remote-log-metadata-decoder"})
-    if (has(name))
-      return Usage{
-          fmt::format("The option {} is for the logs of KRaft controllers and of tiered storage, which this broker does not have: use kafka-dump-log\n", name)};
+  if (has("cluster-metadata-decoder"))
+    return Usage{"The option cluster-metadata-decoder is for the logs of KRaft controllers, which are not this broker's: use kafka-dump-log\n"};
   if (const auto it = given.find("verify"); it != given.end()) {
     options.verify = it->second.front();
     return options;
@@ -138,8 +136,9 @@ std::variant<DumpLogOptions, Usage> parse_dump_log_options(const std::vector<std
   options.skip_record_metadata = has("skip-record-metadata");
   options.offsets_decoder = has("offsets-decoder");
   options.transaction_log_decoder = has("transaction-log-decoder");
-  options.print_data_log =
-      has("print-data-log") || options.offsets_decoder || options.transaction_log_decoder || has("value-decoder-class") || has("key-decoder-class");
+  options.remote_log_metadata_decoder = has("remote-log-metadata-decoder");
+  options.print_data_log = has("print-data-log") || options.offsets_decoder || options.transaction_log_decoder || options.remote_log_metadata_decoder ||
+                           has("value-decoder-class") || has("key-decoder-class");
   options.deep_iteration = has("deep-iteration") || options.print_data_log;
   take_class(given, "key-decoder-class", options.key_decoder_class);
   take_class(given, "value-decoder-class", options.value_decoder_class);

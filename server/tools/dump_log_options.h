@@ -19,6 +19,7 @@ struct DumpLogOptions {
   bool skip_record_metadata = false;
   bool offsets_decoder = false;
   bool transaction_log_decoder = false;
+  bool remote_log_metadata_decoder = false;
   bool show_version = false;
   std::int32_t max_message_size = 5 * 1024 * 1024;
   std::int32_t max_bytes = INT32_MAX;

@@ -29,5 +29,7 @@ Result<std::unique_ptr<RecordDecoder>> class_decoder(const std::string& key_clas
 std::unique_ptr<RecordDecoder> offsets_decoder();
 /// Records of __transaction_state (Kafka 3.9 TransactionLog.formatRecordKeyAndValue).
 std::unique_ptr<RecordDecoder> transaction_log_decoder();
+/// Records of __remote_log_metadata (Kafka 3.9 RemoteLogMetadataSerde). One that cannot be read is shown with the reason, and the dump goes on.
+std::unique_ptr<RecordDecoder> remote_log_metadata_decoder();
 
 }  // namespace moldau::server::tools

@@ -8,19 +8,29 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.TreeMap;
 
 import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor;
 import org.apache.kafka.clients.consumer.internals.ConsumerProtocol;
+import org.apache.kafka.common.TopicIdPartition;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.record.*;
 import org.apache.kafka.coordinator.group.generated.*;
 import org.apache.kafka.coordinator.transaction.generated.*;
+import org.apache.kafka.server.log.remote.metadata.storage.generated.*;
+import org.apache.kafka.server.log.remote.metadata.storage.serialization.RemoteLogMetadataSerde;
+import org.apache.kafka.server.log.remote.storage.*;
+import org.apache.kafka.server.log.remote.storage.RemoteLogSegmentMetadata.CustomMetadata;
 
 public class MakeFiles {
     static final long TIME = 1_700_000_000_000L;
@@ -179,11 +189,64 @@ public class MakeFiles {
         write(dir, "numbers", 0, List.of(one(0, new SimpleRecord(TIME, number, number), new SimpleRecord(TIME, null, number), new SimpleRecord(TIME, number, (byte[]) null))));
     }
 
+    /** A record of the topic __remote_log_metadata, with the frame before it. */
+    static byte[] framed(ApiMessage message) {
+        ByteBuffer body = MessageUtil.toByteBuffer(message, (short) 0);
+        byte[] bytes = new byte[3 + body.remaining()];
+        bytes[0] = 1;
+        bytes[1] = (byte) message.apiKey();
+        body.get(bytes, 3, body.remaining());
+        return bytes;
+    }
+
+    /** What the topic __remote_log_metadata of tiered storage holds, and what it can't. */
+    static void remote(Path dir) throws Exception {
+        var serde = new RemoteLogMetadataSerde();
+        var partition = new TopicIdPartition(new Uuid(1, 2), 3, "topic \u00e4");
+        var id = new RemoteLogSegmentId(partition, new Uuid(5, -6));
+        NavigableMap<Integer, Long> epochs = new TreeMap<>(Map.of(7, 90L, 0, 0L, 3, 50L));
+        List<byte[]> values = new ArrayList<>();
+        for (var state : RemoteLogSegmentState.values()) {
+            values.add(serde.serialize(new RemoteLogSegmentMetadata(id, 0, 100, state.id() * 17L - 1, 1, TIME, 1024,
+                state.id() % 2 == 0 ? Optional.empty() : Optional.of(new CustomMetadata(new byte[state.id()])), state, epochs)));
+            if (state == RemoteLogSegmentState.COPY_SEGMENT_STARTED) continue;
+            values.add(serde.serialize(new RemoteLogSegmentMetadataUpdate(id, TIME + 1, state.id() == 1 ? Optional.empty() : Optional.of(new CustomMetadata(new byte[3])), state, 4)));
+        }
+        for (var state : RemotePartitionDeleteState.values()) values.add(serde.serialize(new RemotePartitionDeleteMetadata(partition, state, -5L, 6)));
+        byte[] whole = values.get(0);
+        for (int n = 0; n < whole.length; n += n < 8 ? 1 : 7) values.add(Arrays.copyOf(whole, n));
+        values.add(Arrays.copyOf(whole, whole.length + 2));
+        for (int at = 0; at < whole.length; at += 1)
+            for (int b : new int[] {1, 2, 0x7f, 0x80, 0xff}) {
+                byte[] changed = whole.clone();
+                changed[at] = (byte) b;
+                values.add(changed);
+            }
+        for (int state : new int[] {1, 4, 5}) {
+            byte[] changed = values.get(1).clone();
+            changed[changed.length - 2] = (byte) state;
+            values.add(changed);
+        }
+        for (int start : new int[] {0, 200})
+            for (int n : new int[] {1, 0}) {
+                var epoch = new RemoteLogSegmentMetadataSnapshotRecord.SegmentLeaderEpochEntry().setLeaderEpoch(1).setOffset(2L);
+                values.add(framed(new RemoteLogSegmentMetadataSnapshotRecord().setSegmentId(new Uuid(1, 2)).setSegmentLeaderEpochs(Collections.nCopies(n, epoch)).setStartOffset(start)
+                    .setEndOffset(100).setCustomMetadata(new byte[n])));
+            }
+        for (byte state : new byte[] {3, -1}) values.add(framed(new RemotePartitionDeleteMetadataRecord().setRemotePartitionDeleteState(state)));
+        values.add(framed(new RemoteLogSegmentMetadataRecord()));
+        values.add(null);
+        List<ByteBuffer> batches = new ArrayList<>();
+        for (int i = 0; i < values.size(); i++) batches.add(one(i, new SimpleRecord(TIME, i % 2 == 0 ? null : text("key"), values.get(i))));
+        write(dir, "__remote_log_metadata", 0, batches);
+    }
+
     public static void main(String[] args) throws Exception {
         Path dir = Path.of(args[0]);
         magics(dir);
         offsets(dir);
         transactions(dir);
         numbers(dir);
+        remote(dir);
     }
 }

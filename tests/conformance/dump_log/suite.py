@@ -79,6 +79,7 @@ def every_kind_of_record(run):
     same(run, made, files(made, '.log'), '--skip-record-metadata', '--value-decoder-class')
     same(run, made, ['__consumer_offsets-0/00000000000000000000.log'], '--offsets-decoder')
     same(run, made, ['__transaction_state-0/00000000000000000000.log'], '--transaction-log-decoder')
+    same(run, made, ['__remote_log_metadata-0/00000000000000000000.log'], '--remote-log-metadata-decoder')
     same(run, made, ['numbers-0/00000000000000000000.log'], f'--key-decoder-class={CLASSES}LongDecoder', '--value-decoder-class', f'{CLASSES}IntegerDecoder')
 
 
