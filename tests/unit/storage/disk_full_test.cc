@@ -51,7 +51,7 @@ struct Managed {
     if (!log) FAIL(log.error().message);
     return std::static_pointer_cast<UnifiedLog>(*log);
   }
-  AppendResult<LogAppendInfo> append(Log& log, std::size_t value_size = 1000) {
+  AppendResult<LogAppendInfo> append(Log& log, std::size_t value_size = 8000) {
     BatchSpec spec;
     spec.value_size = value_size;
     auto bytes = make_batch(spec);
@@ -264,9 +264,9 @@ TEST_CASE("LogManager: a full directory lets go of what may go, and takes record
   const auto keep = m.make("keep");
   const auto gone = m.make("gone");
   const auto aged = m.make("aged");
-  for (int i = 0; i < 2000; ++i) REQUIRE(m.append(*aged));
+  for (int i = 0; i < 250; ++i) REQUIRE(m.append(*aged));
   aged->update_high_watermark(aged->log_end_offset());
-  for (int i = 0; i < 2000; ++i) REQUIRE(m.append(*gone));
+  for (int i = 0; i < 250; ++i) REQUIRE(m.append(*gone));
   m.watch();
   (void)m.fill(*keep);
   m.manager->drain_jobs();  // half of the room was written: somebody has looked
@@ -284,7 +284,7 @@ TEST_CASE("LogManager: a full directory lets go of what may go, and takes record
     m.manager->run_deletions();
   }
   SECTION("by DeleteRecords, soon") {
-    REQUIRE(aged->maybe_increment_log_start_offset(Offset(2000)));
+    REQUIRE(aged->maybe_increment_log_start_offset(Offset(250)));
     m.clock.advance(std::chrono::seconds(11));
     m.watch();
     m.clock.advance(std::chrono::seconds(1));

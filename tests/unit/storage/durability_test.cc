@@ -12,6 +12,7 @@ TEST_CASE("Log: with flush.messages=1 what was acknowledged survives a power los
     std::int64_t acknowledged = 0;
     {
       LogHarness h(disk);
+      REQUIRE(disk.sync_directory("/"));  // the log directory is there since long
       h.config->flush_messages = 1;
       h.config->segment_bytes = 3000;
       h.config->index_interval_bytes = 200;
