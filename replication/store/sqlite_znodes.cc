@@ -8,11 +8,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <unordered_set>
 
 namespace moldau::replication {
 namespace {
-#include <filesystem>
 
 constexpr int kFormat = 1;
 // What the write-ahead log has of the disk from the start on, so that a full disk does not keep metadata from changing: a start writes some, and deleting topics
@@ -199,26 +199,6 @@ Status SqliteZnodes::write_rows(const ZnodeTree& tree) {
   return {};
 }
 
-Status SqliteZnodes::write(const ZnodeTree& tree) {
-  bool full = false;
-  auto written = write_once(tree, full);
-  if (written || !full) return written;
-  // What the log holds goes back into the database, mostly to places that are there, and its blocks are free for this.
-  sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
-  return write_once(tree, full);
-}
-
-Status SqliteZnodes::write_once(const ZnodeTree& tree, bool& disk_full) {
-  if (auto s = run("BEGIN IMMEDIATE"); !s) return s;
-  RollBack unless_committed{db_};
-  auto written = write_rows(tree);
-  if (written) written = run("COMMIT");
-  disk_full = !written && is_disk_full(db_);
-  unless_committed.committed = static_cast<bool>(written);
-  return written;
-}
-
-}  // namespace moldau::replication
 Status SqliteZnodes::back_up(const std::string& file) {
   const std::string unfinished = file + ".tmp";
   std::error_code ignored;  // A file that can't be removed is met again below.
@@ -246,3 +226,23 @@ Status SqliteZnodes::back_up(const std::string& file) {
   return Error(ErrorCode::kafka_storage_error, fmt::format("metadata store {}: cannot be copied to {}: {}", file_, file, why));
 }
 
+Status SqliteZnodes::write(const ZnodeTree& tree) {
+  bool full = false;
+  auto written = write_once(tree, full);
+  if (written || !full) return written;
+  // What the log holds goes back into the database, mostly to places that are there, and its blocks are free for this.
+  sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+  return write_once(tree, full);
+}
+
+Status SqliteZnodes::write_once(const ZnodeTree& tree, bool& disk_full) {
+  if (auto s = run("BEGIN IMMEDIATE"); !s) return s;
+  RollBack unless_committed{db_};
+  auto written = write_rows(tree);
+  if (written) written = run("COMMIT");
+  disk_full = !written && is_disk_full(db_);
+  unless_committed.committed = static_cast<bool>(written);
+  return written;
+}
+
+}  // namespace moldau::replication
