@@ -89,7 +89,10 @@ def moves_and_kills(run, rounds):
             error = c.alter([(wanted[topic, partition], [(topic, [partition])])])
             run.same(error, [(topic, partition, 0)], f'round {number}')
         time.sleep(seeded.random() * 0.6)
-        broker.kill()
+        if seeded.randrange(4) == 0:
+            run.same(broker.stop(), 0, f'round {number}: exit code of a stop in a move')
+        else:
+            broker.kill()
         while seeded.randrange(3) == 0:     # killed again while it starts
             broker.launch()
             time.sleep(seeded.random() * 0.12)

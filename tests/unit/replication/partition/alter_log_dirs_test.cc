@@ -7,6 +7,7 @@
 
 #include "protocol/records/any_batch.h"
 #include "replication/partition/future_copy.h"
+#include "storage/log/log_compactor.h"
 #include "storage/log/log_dir_names.h"
 #include "tests/unit/replication/partition/local_broker.h"
 
@@ -407,6 +408,57 @@ TEST_CASE("AlterReplicaLogDirs: a power loss at any write of a move loses nothin
     m.check_records();
   }
   CHECK(ends == std::set<std::string>{"moved", "stayed"});
+}
+
+namespace {
+
+/// Counts who is to be left alone.
+struct Paused final : storage::LogCompactor {
+  explicit Paused(std::map<std::string, int>& counts) : counts_(counts) {}
+  void start() override {}
+  void shutdown() override {}
+  void on_log_removed(const storage::UnifiedLog&) override { ++counts_["removed"]; }
+  void on_log_replaced(const storage::UnifiedLog&, const std::shared_ptr<storage::UnifiedLog>&) override { ++counts_["replaced"]; }
+  void pause(TopicPartitionView tp) override { ++counts_["paused " + to_string(tp)]; }
+  void resume(TopicPartitionView tp) override { --counts_["paused " + to_string(tp)]; }
+
+ private:
+  std::map<std::string, int>& counts_;
+};
+
+}  // namespace
+
+TEST_CASE("AlterReplicaLogDirs: compaction leaves the partition alone until the move is over", "[replication]") {
+  std::map<std::string, int> counts;
+  Machine m;
+  m.broker->logs().set_compactor(std::make_unique<Paused>(counts));
+  m.lead();
+  m.fill(60);
+  const auto from = m.log()->parent_dir();
+  const std::string to = from == "/b" ? "/c" : "/b";
+  (void)m.start_alter(kFoo, to);
+  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  CHECK(counts["paused foo-0"] == 1);
+  SECTION("to its end") {
+    m.broker->poll();
+    CHECK(counts["replaced"] == 1);
+    CHECK(counts["removed"] == 0);
+  }
+  SECTION("given up") {
+    CHECK(m.alter(kFoo, from) == ErrorCode::none);
+    CHECK(counts["replaced"] == 0);
+  }
+  SECTION("its disk fails") {
+    m.disk.inject(SimDisk::Operation::write, to + "/");
+    m.broker->poll();
+    CHECK(counts["replaced"] == 0);
+  }
+  SECTION("the topic is deleted") {
+    CHECK(m.broker->stop("foo", 0, 1, true) == ErrorCode::none);
+    CHECK(counts["removed"] == 1);
+  }
+  m.broker->poll();
+  CHECK(counts["paused foo-0"] == 0);
 }
 
 TEST_CASE("FutureCopy: a log that was truncated and written anew behind its back", "[replication]") {

@@ -206,6 +206,24 @@ TEST_CASE("CleanerManager: paused partitions are left alone; a pass under way en
   CHECK(manager.grab_filthiest().has_value());
 }
 
+TEST_CASE("CleanerManager: a log in another directory goes on where the one was that it replaces", "[storage][cleaner]") {
+  OneLog one;
+  one.fill(60, 10);
+  CompactionHarness there{one.disk, "/e"};
+  there.create();
+  auto shown = one.h.log;
+  CleanerManager manager(one.disk, one.h.clock, [&] { return std::vector<std::shared_ptr<UnifiedLog>>{shown}; });
+  manager.done(manager.grab_filthiest()->log, Offset(50));
+  CHECK(one.checkpoint("/d") == Offset(50));
+  const bool broken = GENERATE(false, true);
+  if (broken) manager.mark_uncleanable(one.h.log, "broken");
+  manager.on_log_replaced(*one.h.log, there.log);
+  shown = there.log;
+  CHECK(one.checkpoint("/d") == std::nullopt);
+  CHECK(one.checkpoint("/e") == Offset(50));
+  CHECK(manager.uncleanable().contains("/e") == broken);
+}
+
 TEST_CASE("CleanerManager: truncation lowers the checkpoint; a checkpoint beyond the log is reset; a removed log's goes", "[storage][cleaner]") {
   OneLog one;
   one.fill(60, 10);
