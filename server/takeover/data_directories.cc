@@ -86,7 +86,7 @@ Result<std::optional<MetadataSnapshot>> read_store(const std::string& dir, Clock
       if (fs::exists(from)) fs::copy_file(from, folder.path() / from.filename());
     }
     auto store = replication::open_embedded_store(folder.path().string(), clock);
-    if (!store) return store.error();
+    if (!store) return Error(store.error().code, fmt::format("{} cannot be read: {}", file.string(), store.error().message));
     auto known = read_metadata(**store);
     (*store)->close();
     if (!known) return known.error();

@@ -25,7 +25,7 @@ class Reader {
     if (request_.log_dirs.empty()) return refuse("log.dirs is empty: name the directories of the Kafka broker");
     found_.log_dirs = request_.log_dirs;
     for (const auto& dir : request_.log_dirs)
-      if (auto s = lock(dir); !s) return s.error();
+      if (auto s = lock(dir, false); !s) return s.error();
     for (const auto& dir : request_.log_dirs)
       if (auto s = read_meta(dir); !s) return s.error();
     if (auto s = settle_identity(); !s) return s.error();
@@ -34,17 +34,21 @@ class Reader {
     if (auto s = check_futures(); !s) return s.error();
     for (const auto& [topic, entry] : found_.topics)
       if (auto s = check_gaps(topic, entry); !s) return s.error();
+    if (request_.make_locks)  // where none was made yet: nothing is written to directories that are refused
+      for (const auto& dir : request_.log_dirs)
+        if (auto s = lock(dir, true); !s) return s.error();
     return std::move(found_);
   }
 
  private:
-  Status lock(const std::string& dir) {
+  Status lock(const std::string& dir, bool make) {
+    if (locked_.contains(dir)) return {};
     const auto there = disk_.stat(dir);
     if (!there) return there.error();
     if (!*there || !(*there)->is_directory)
       return refuse(fmt::format("log.dirs names {}, which is not a directory: mount its disk or correct log.dirs (every directory must be there, or partitions would be missed)", dir));
     const auto path = dir + "/" + storage::kLockFile;
-    if (!request_.make_locks) {
+    if (!make) {
       const auto file = disk_.stat(path);
       if (!file) return file.error();
       if (!*file) return {};
@@ -53,6 +57,7 @@ class Reader {
     if (!held) return Error(held.error().code, held.error().message + "; run the takeover as the broker's user");
     if (!*held) return refuse(fmt::format("{} is in use: a running broker holds {}; stop it first, with SIGTERM, and wait until it has ended", dir, path));
     found_.locks.push_back(std::move(*held));
+    locked_.insert(dir);
     return {};
   }
 
@@ -74,6 +79,7 @@ class Reader {
       cluster_at_ = path;
     }
     if (meta->broker_id) {
+      if (*meta->broker_id < 0) return refuse(fmt::format("{}: broker.id {} is no broker's: correct it to the one of the Kafka broker", path, *meta->broker_id));
       const BrokerId id(*meta->broker_id);
       if (!broker_at_.empty() && found_.broker_id != id)
         return refuse(fmt::format("{} is of broker {} and {} of broker {}: take the directory of the other broker out of log.dirs", broker_at_, found_.broker_id.value(), path, id.value()));
@@ -151,7 +157,7 @@ class Reader {
       if (topic == found_.topics.end() || !topic->second.partitions.contains(tp.partition))
         return refuse(fmt::format("{} is the unfinished copy of a partition whose own directory {} is missing: add its disk to log.dirs, or rename the copy to {} if that disk is lost", path,
                                   to_string(TopicPartitionView(tp)), to_string(TopicPartitionView(tp))));
-      found_.notes.push_back(fmt::format("{}: an unfinished copy from {}, which is served; the copy is left as it is", path, topic->second.partitions.at(tp.partition)));
+      found_.notes.push_back(fmt::format("{}: an unfinished move from {}, which is served meanwhile; moldau serve goes on with it, as Kafka would", path, topic->second.partitions.at(tp.partition)));
     }
     return {};
   }
@@ -172,6 +178,7 @@ class Reader {
   storage::Disk& disk_;
   const KafkaDirectoriesRequest& request_;
   KafkaDirectories found_;
+  std::set<std::string> locked_;
   std::string cluster_at_;
   std::string broker_at_;
   std::map<std::string, std::string> id_at_;

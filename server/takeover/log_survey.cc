@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "storage/epoch/leader_epoch_file_cache.h"
 #include "storage/io/disk.h"
@@ -15,6 +17,14 @@ namespace {
 
 using storage::BatchScanner;
 
+/// A pipe or device among the files: opening one may never end. Not through Disk, which knows files and directories only.
+bool waits_for_a_writer(const std::string& path) {
+  std::error_code ignored;  // what is not there is told when it is opened
+  const auto type = std::filesystem::status(path, ignored).type();
+  using enum std::filesystem::file_type;
+  return type == fifo || type == socket || type == character || type == block;
+}
+
 class Surveyor {
  public:
   Surveyor(storage::Disk& disk, const std::string& dir) : disk_(disk), dir_(dir) {}
@@ -23,7 +33,7 @@ class Surveyor {
     const auto entries = disk_.list(dir_);
     if (!entries) return entries.error();
     for (const auto& entry : *entries) {
-      if (entry.is_directory) continue;
+      if (entry.is_directory || waits_for_a_writer(dir_ + "/" + entry.name)) continue;
       const std::string_view name = entry.name;
       Status read;
       if (name == storage::LeaderEpochFileCache::kFileName)

@@ -43,6 +43,7 @@ class Planner {
                                 *in_.known.cluster_id, plan_.cluster_id));
     for (const auto& [name, topic] : in_.directories.topics)
       if (auto s = plan_topic(name, topic); !s) return s.error();
+    if (auto s = check_ids(); !s) return s.error();
     if (auto s = plan_producer_ids(); !s) return s.error();
     warn();
     make_nodes();
@@ -86,6 +87,23 @@ class Planner {
     }
     plan_settings(name, topic);
     plan_.topics.emplace(name, std::move(topic));
+    return {};
+  }
+
+  /// An id is one topic's. Two directories with one: somebody copied or renamed them.
+  Status check_ids() const {
+    std::map<std::string, std::string> names;
+    const auto check = [&](const TopicId& id, const std::string& name) -> Status {
+      const auto [at, fresh] = names.emplace(id.to_string(), name);
+      if (fresh || at->second == name) return {};
+      return refuse(fmt::format("topics {} and {} have the same id {}: one is a copy of the other, or another name for it; move the directories of the wrong one out of log.dirs", at->second, name,
+                                at->first));
+    };
+    for (const auto& [name, assignment] : in_.known.topics)
+      if (!assignment.topic_id.is_zero())
+        if (auto s = check(assignment.topic_id, name); !s) return s;
+    for (const auto& [name, topic] : plan_.topics)
+      if (auto s = check(topic.id, name); !s) return s;
     return {};
   }
 

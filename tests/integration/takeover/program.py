@@ -1,9 +1,9 @@
-"""program.py fill | more ROUND | state | resume | make | made | wait: the clients of the takeover scenarios.
+"""program.py fill | more ROUND | state | resume | make | made | wait | big | dump TOPIC: the clients of the takeover scenarios.
 
 fill makes the topics, writes keyed records and commits offsets; more does the like once again; state prints all of it as JSON: topics with their ids, every record
 (of the compacted topic the last one of each key; of the transactional one what each isolation level shows), the committed offsets. fill leaves a transaction open;
 resume is its producer once more: the coordinator must know it, end what is open, and take one transaction more. make makes a topic late, made prints what is of it;
-wait ends when the broker knows its topics."""
+wait ends when the broker knows its topics; big makes a topic that takes a while to copy, dump prints the records of one with one partition."""
 import json
 import os
 import sys
@@ -100,6 +100,16 @@ def make():
         sys.exit('late is not written')
 
 
+def big():
+    admin = AdminClient(COMMON)
+    admin.create_topics([NewTopic('big', 1, 1)])['big'].result(60)
+    producer = Producer(COMMON)
+    for i in range(3000):
+        producer.produce('big', value=f'{i} ' + 'v' * 300)
+    if producer.flush(60):
+        sys.exit('big is not written')
+
+
 def made():
     admin = AdminClient(COMMON)
     topic = described(admin, ['late'])['late']
@@ -144,6 +154,11 @@ elif sys.argv[1] == 'make':
     make()
 elif sys.argv[1] == 'made':
     made()
+elif sys.argv[1] == 'big':
+    big()
+elif sys.argv[1] == 'dump':
+    described(AdminClient(COMMON), [sys.argv[2]])
+    print(json.dumps(records(sys.argv[2], 1)))
 elif sys.argv[1] == 'wait':
     described(AdminClient(COMMON), ['load'])
 else:

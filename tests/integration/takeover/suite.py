@@ -119,12 +119,12 @@ class Load:
 
     def verify(self):
         """Every acknowledged record is at its offset; every number is there once and in order."""
+        acked = [tuple(int(n) for n in line.split()) for line in self.file.read_text().split('\n')[:-1]]  # before it reads: more come meanwhile
         out = self.run.command([self.run.prepared, LOAD, 'read', 'load'], BOOTSTRAP=self.pair.bootstrap)
         found = {int(p): dict(map(tuple, records)) for p, records in json.loads(out).items()}
         for partition, records in found.items():
             numbers = [records[offset] for offset in sorted(records)]
             self.run.check(numbers == list(range(len(numbers))), f'partition {partition}: a hole, twice or out of order among {len(numbers)} records')
-        acked = [tuple(int(n) for n in line.split()) for line in self.file.read_text().split('\n')[:-1]]
         for partition, number, offset in acked:
             got = found[partition].get(offset)
             self.run.check(got == number, f'partition {partition} offset {offset}: acknowledged {number}, found {got}')
@@ -245,6 +245,44 @@ def clean_there_and_back(run):
 def killed_there_and_back(run):
     """Led in Kafka's epochs; the way back is to start Kafka."""
     there_and_back(run, False, ['--keep-leader-epochs'])
+
+
+@suite.scenario(seconds=480, only='moldau', long=True)
+def odd_directories(run):
+    """What Apache Kafka left half done when it was killed: a move between log directories, deleted topics; and beside it a replica that was set aside."""
+    pair = Pair(run)
+    pair.apache.start()
+    pair.program('fill')
+    pair.program('big')
+    before, big = pair.state(), pair.program('dump', 'big')
+    home = next(log_dir for log_dir in pair.log_dirs if (log_dir / 'big-0').exists())
+    other = next(log_dir for log_dir in pair.log_dirs if log_dir != home)
+    (run.dir / 'move').write_text(json.dumps({'version': 1, 'partitions': [{'topic': 'big', 'partition': 0, 'replicas': [0], 'log_dirs': [str(other)]}]}))
+    pair.tool('kafka-reassign-partitions', '--reassignment-json-file', str(run.dir / 'move'), '--replica-alter-log-dirs-throttle', '1000', '--execute')
+    process.wait_until(lambda: list(other.glob('big-0.*-future')), 30, 'the future log')
+    end(pair.apache, False)
+    run.check(list(other.glob('big-0.*-future')), 'the move is through already')
+    run.check([d for log_dir in pair.log_dirs for d in log_dir.glob('doomed-*-delete')], 'the deleted topic is gone already')
+    stray = other / f'foreign-0.{"0123456789abcdef" * 2}-stray'
+    shutil.copytree(home / 'big-0', stray)
+    aside = {file.name: file.read_bytes() for file in stray.iterdir()}
+
+    said = pair.takeover()
+    for note in ('-delete: deleted before the stop', '-stray: set aside', '-future: an unfinished move from'):
+        run.check(note in said, f'no note "{note}" in {said}')
+    run.check('topic foreign' not in said and 'topic doomed' not in said, 'a topic that is not there is taken over')
+    pair.moldau.start()
+    same_state(run, pair.state(), before, 'Moldau')
+    run.check(pair.program('dump', 'big') == big, 'the records of big that Moldau serves are others')
+    end(pair.moldau, True)
+    run.check({file.name: file.read_bytes() for file in stray.iterdir()} == aside, 'the stray replica was touched')
+
+    pair.back()
+    pair.apache.start()
+    same_state(run, pair.state(), before, 'Apache Kafka')
+    run.check(pair.program('dump', 'big') == big, 'the records of big that Apache Kafka serves are others')
+    end(pair.apache, True)
+    pair.check_files()
 
 
 def swaps(run, count):

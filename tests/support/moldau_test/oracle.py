@@ -31,6 +31,7 @@ TOOLS = {
     'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
     'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
     'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
+    'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
     'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
     'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
     'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',

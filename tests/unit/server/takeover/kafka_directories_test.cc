@@ -71,6 +71,22 @@ TEST_CASE("Takeover directories: identities that do not go together", "[takeover
     std::filesystem::remove(kafka.log_dirs.front() + "/meta.properties");
     CHECK_THAT(refusal(read(kafka)), Catch::Contains("not the data of a Kafka broker"));
   }
+  SECTION("a refusal makes no lock") {
+    std::filesystem::remove(kafka.log_dirs.front() + "/meta.properties");
+    std::filesystem::remove(kafka.log_dirs.front() + "/.lock");
+    CHECK_THAT(refusal(read(kafka)), Catch::Contains("not the data of a Kafka broker"));
+    CHECK_FALSE(std::filesystem::exists(kafka.log_dirs.front() + "/.lock"));
+  }
+  SECTION("a lock that is not there yet is made") {
+    std::filesystem::remove(kafka.log_dirs.front() + "/.lock");
+    const auto found = read(kafka);
+    REQUIRE(found);
+    CHECK_THAT(refusal(read(kafka)), Catch::Contains("is in use"));
+  }
+  SECTION("a broker.id below 0") {
+    kafka.write(kafka.log_dirs.front() + "/meta.properties", "version=0\nbroker.id=-5\ncluster.id=x\n");
+    CHECK_THAT(refusal(read(kafka)), Catch::Contains("broker.id -5 is no broker's"));
+  }
   SECTION("meta.properties missing in one of two") {
     std::filesystem::remove(kafka.add_log_dir("two") + "/meta.properties");
     const auto found = read(kafka);

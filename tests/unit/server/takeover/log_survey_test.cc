@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/stat.h>
+
 #include "made_up_kafka.h"
 
 using namespace moldau;
@@ -37,6 +39,15 @@ TEST_CASE("LogSurvey: the highest of epoch file, snapshots and batches", "[takeo
   CHECK(survey(dir).highest_epoch == LeaderEpoch(6));
   CHECK(survey(dir).highest_producer_id == ProducerId(3006));
   CHECK(survey(dir).notes.empty());
+}
+
+TEST_CASE("LogSurvey: a pipe among the files does not stop it", "[takeover]") {
+  const MadeUpKafka kafka;
+  const auto dir = kafka.add_partition("orders-0");
+  REQUIRE(::mkfifo((dir + "/00000000000000000000.log").c_str(), 0600) == 0);
+  const auto survey = survey_log(storage::posix_disk(), dir);
+  REQUIRE(survey);
+  CHECK(survey->highest_epoch == kNoLeaderEpoch);
 }
 
 TEST_CASE("LogSurvey: damaged files do not count and do not stop it", "[takeover]") {

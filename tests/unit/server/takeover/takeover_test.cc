@@ -160,6 +160,29 @@ TEST_CASE("Takeover: a refusal leaves no metadata behind", "[takeover]") {
   CHECK_FALSE(std::filesystem::exists(store_file(kafka)));
 }
 
+TEST_CASE("Takeover: two topics with one id are refused", "[takeover]") {
+  const MadeUpKafka kafka;
+  kafka.add_partition("orders-0");
+  SECTION("both in the directories") { kafka.add_partition("copy-0"); }
+  SECTION("one in the metadata") {
+    REQUIRE(run(kafka));
+    std::filesystem::rename(kafka.log_dirs.front() + "/orders-0", kafka.log_dirs.front() + "/copy-0");
+  }
+  const auto report = run(kafka);
+  REQUIRE_FALSE(report);
+  CHECK_THAT(report.error().message, Catch::Contains("have the same id " + std::string(kIdA)));
+}
+
+TEST_CASE("Takeover: metadata that is no database", "[takeover]") {
+  const MadeUpKafka kafka;
+  kafka.add_partition("orders-0");
+  kafka.write(store_file(kafka), std::string(5000, 'x'));
+  const auto report = run(kafka);
+  REQUIRE_FALSE(report);
+  CHECK_THAT(report.error().message, Catch::StartsWith(store_file(kafka) + " cannot be read"));
+  CHECK(kafka.read(store_file(kafka)) == std::string(5000, 'x'));
+}
+
 TEST_CASE("Takeover: topic configurations of a file", "[takeover]") {
   const MadeUpKafka kafka;
   kafka.add_partition("orders-0");
