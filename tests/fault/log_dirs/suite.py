@@ -231,6 +231,17 @@ def disk_dies_and_comes_back(run):
     run.same([c.where('later', p)[0] for p in range(2)], [['keep'], ['keep']], 'new partitions')
     run.same(broker.stop(), 0, 'exit code of the stop')
 
+    broker.start()      # without that disk
+    c = client(broker, [keep, dying.data])
+    wait(lambda: leaders(c, 'both') == {p: 0 if p in here else -1 for p in range(4)}, 'the others have leaders')
+    for p in there:
+        run.same(c.produce('both', p, [b'lost'])[0], STORAGE_ERROR, f'Produce to both-{p} after a start without its disk')
+    for p in here:
+        run.same(c.read('both', p), before[p], f'both-{p} after a start without the other disk')
+    run.same({name: error for name, (error, _, _) in c.describe().items()}, {'keep': 0, 'dying': STORAGE_ERROR}, 'DescribeLogDirs after that')
+    run.same(metric(broker, 'kafka_log_logmanager_offlinelogdirectorycount'), 1.0)
+    broker.kill()
+
     dying.mend()
     broker.start()
     c = client(broker, [keep, dying.data])
