@@ -48,7 +48,7 @@ def produce(file):
         if error.fatal():
             problems.append(f'fatal: {error}')
     producers = {name: Producer({**COMMON, 'enable.idempotence': True, 'message.timeout.ms': 0, 'retry.backoff.ms': 10, 'linger.ms': 1, 'batch.num.messages': 50,
-                                 'compression.codec': codec, 'max.in.flight': 1, 'queue.buffering.max.messages': 3000, 'error_cb': errors}) for name, (codec, _) in TOPICS.items()}
+                                 'compression.codec': codec, 'queue.buffering.max.messages': 3000, 'error_cb': errors}) for name, (codec, _) in TOPICS.items()}
     number = 0
     while not stop and not problems:
         for name, p in producers.items():
