@@ -1,5 +1,5 @@
-// A partition directory of any content is loaded, or refused: whatever is in it, the log has its offsets in order, can be read, takes the next record, and is the same
-// after a clean stop.
+// A partition directory of any content is loaded, or refused: whatever is in it, the log can be read, takes the next record and loads again; when recovery has looked at
+// all of it, its offsets are in order and it is the same after a clean stop.
 //
 // Input: byte 0 flags (1: clean shutdown, 2: compacted, 4: checksums of batches are mended), byte 1 recovery point, byte 2 log start, then files:
 // byte name, 2 bytes size, content.
@@ -166,7 +166,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require((*log)->log_start_offset() <= (*log)->log_end_offset());
   require((*log)->recovery_point() <= (*log)->log_end_offset());
   // Segments that overlap are taken as they are, as Apache Kafka takes them.
-  read_all(**log, (flags & 1) == 0 && data[1] == 0 && (*log)->segment_count() == 1);
+  const bool all_recovered = (flags & 1) == 0 && data[1] == 0;
+  read_all(**log, all_recovered && (*log)->segment_count() == 1);
   append_one(w, **log);
   const auto start = (*log)->log_start_offset();
   const auto end = (*log)->log_end_offset();
@@ -177,7 +178,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   log->reset();
   auto again = w.load(true, Offset(0), start);
   require(again.has_value());
-  require((*again)->log_start_offset() == start && (*again)->log_end_offset() == end && (*again)->latest_epoch() == epoch);
+  // A broken batch that nobody looked at may come to light with a repair of an index, and then ends the log.
+  if (all_recovered) require((*again)->log_start_offset() == start && (*again)->log_end_offset() == end && (*again)->latest_epoch() == epoch);
   again->reset();
   w.drain();
   return 0;
