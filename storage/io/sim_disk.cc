@@ -34,7 +34,7 @@ struct Inode {
   bool directory = false;
   std::int64_t mtime_ms = 0;
   // file
-  std::uint64_t links = 1;  ///< names; a crash that takes one back does not count it
+  std::uint64_t links = 1;  ///< names
   std::map<std::uint64_t, Page> pages;
   std::uint64_t size = 0;
   std::uint64_t durable_size = 0;
@@ -310,6 +310,17 @@ void crash_inode(Inode& node, std::mt19937_64& random) {
   node.durable_size = node.size;
 }
 
+/// Counts the names of all files anew.
+void count_links(Inode& dir, bool from_zero) {
+  for (auto& [name, child] : dir.entries) {
+    if (child->directory) {
+      count_links(*child, from_zero);
+    } else {
+      child->links = from_zero ? 0 : child->links + 1;
+    }
+  }
+}
+
 }  // namespace
 
 SimDisk::SimDisk(std::uint64_t seed, const Clock* clock) : state_(std::make_shared<State>()) {
@@ -478,6 +489,7 @@ void SimDisk::crash() {
   state_->stop = UINT64_MAX;
   state_->locks.clear();
   crash_inode(*state_->root, state_->random);
+  for (const bool from_zero : {true, false}) count_links(*state_->root, from_zero);
 }
 
 void SimDisk::inject(Operation operation, std::string path_part, int skip, int count) {
