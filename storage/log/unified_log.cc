@@ -115,8 +115,8 @@ Result<bool> UnifiedLog::maybe_increment_log_start_offset(Offset to) {
       return Error(ErrorCode::offset_out_of_range,
                    fmt::format("Cannot increment the log start offset of {} to {} as it is greater than the high watermark {}", tp_, to, high_watermark_));
     if (to <= log_start_) return false;
+    // The recovery point stays: segments below the log start that a power loss brings back are looked at again. DIFFERS: Apache Kafka raises it.
     log_start_ = to;
-    recovery_point_ = std::max(recovery_point_, to);
     producers_.on_log_start(to);
     refresh_seen();
   }
