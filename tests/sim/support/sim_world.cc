@@ -38,6 +38,12 @@ config::LoadResult load_config(Random& random, Scenario scenario) {
   set("log.flush.start.offset.checkpoint.interval.ms", between(100, 5'000));
   set("replica.high.watermark.checkpoint.interval.ms", between(100, 5'000));
   set("log.retention.check.interval.ms", between(500, 5'000));
+  // The committed offsets lie in a compacted log that rolls.
+  set("offsets.topic.segment.bytes", between(500, 6'000));
+  set("log.cleaner.backoff.ms", between(20, 3'000));
+  set("log.cleaner.min.cleanable.ratio", random.below(2) == 0 ? "0.01" : "0.5");
+  set("log.cleaner.delete.retention.ms", between(1, 10'000));
+  set("log.segment.delete.delay.ms", between(1, 10'000));
   set("connections.max.idle.ms", between(1'000, 60'000));
   if (scenario == Scenario::synced_power_loss) set("log.flush.interval.messages", "1");
   if (scenario == Scenario::lossy_power_loss && random.below(2) == 0) set("log.flush.scheduler.interval.ms", between(50, 2'000));
