@@ -13,9 +13,7 @@
 namespace moldau::server {
 namespace {
 
-std::string time_text(std::int64_t ms) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(ms / 1000)));
-}
+std::string time_text(std::int64_t ms) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(ms / 1000))); }
 
 std::int64_t time_of(std::string_view text) {
   std::tm at{};
@@ -84,8 +82,10 @@ bool read_line(std::string_view line, Manifest& manifest) {
 std::string format_manifest(const Manifest& manifest) {
   std::string text = fmt::format("{}\ncreated {}\nstate {}\n", kManifestHead, time_text(manifest.created_ms), manifest.clean ? "clean" : "unclean");
   for (const auto& d : manifest.directories) text += fmt::format("directory {} {}\n", d.name, d.source);
-  for (const auto& p : manifest.partitions) text += fmt::format("partition {} {} {} {}\n", p.partition.topic, p.partition.partition, p.start.value(), p.end.value());
-  for (const auto& f : manifest.files) text += fmt::format("file {} {} {} {}\n", f.linked ? "linked" : "copied", f.bytes, f.crc ? fmt::format("{:08x}", *f.crc) : "-", f.path);
+  for (const auto& p : manifest.partitions)
+    text += fmt::format("partition {} {} {} {}\n", p.partition.topic, p.partition.partition, p.start.value(), p.end.value());
+  for (const auto& f : manifest.files)
+    text += fmt::format("file {} {} {} {}\n", f.linked ? "linked" : "copied", f.bytes, f.crc ? fmt::format("{:08x}", *f.crc) : "-", f.path);
   return text + fmt::format("end {} {:08x}\n", std::count(text.begin(), text.end(), '\n'), crc_of(text));
 }
 
@@ -103,7 +103,8 @@ Result<Manifest> parse_manifest(std::string_view text) {
     if (content.starts_with("end ")) {
       word(content);
       const auto count = storage::parse_number<std::size_t>(word(content));
-      if (!count || *count != line - 1 || hex(content) != crc_of(text.substr(0, at))) return wrong(line, "the count or the checksum does not fit the lines above");
+      if (!count || *count != line - 1 || hex(content) != crc_of(text.substr(0, at)))
+        return wrong(line, "the count or the checksum does not fit the lines above");
       if (newline + 1 != text.size()) return wrong(line + 1, "something follows the end");
       return manifest;
     }

@@ -80,12 +80,14 @@ class Copier {
     auto told = broker_.outlines(which);
     if (!told) return told.error();
     if (!told->offline.empty())
-      return refused(fmt::format("{} is offline in the broker: its partitions would be missing; mend the disk, or take it out of log.dirs", fmt::join(told->offline, ", ")));
+      return refused(fmt::format("{} is offline in the broker: its partitions would be missing; mend the disk, or take it out of log.dirs",
+                                 fmt::join(told->offline, ", ")));
     std::set<std::string> theirs, ours;
     for (const auto& dir : told->log_dirs) theirs.insert(same_path(dir));
     for (const auto& d : directories_) ours.insert(same_path(d.source));
     if (theirs != ours)
-      return refused(fmt::format("the broker that answers serves {}, not {}: name its configuration, or its HTTP address by --server", fmt::join(theirs, ", "), fmt::join(ours, ", ")));
+      return refused(fmt::format("the broker that answers serves {}, not {}: name its configuration, or its HTTP address by --server", fmt::join(theirs, ", "),
+                                 fmt::join(ours, ", ")));
     Outlines outlines;
     for (auto& log : told->logs) outlines[partition_name(log.partition)] = std::move(log);
     return outlines;
@@ -118,11 +120,14 @@ class Copier {
       *pending = std::move(again);
     }
     if (!pending->empty())
-      return Error(ErrorCode::request_timed_out, fmt::format("the files of {} ({} partitions in all) change faster than they are copied", pending->begin()->first, pending->size()));
+      return Error(ErrorCode::request_timed_out,
+                   fmt::format("the files of {} ({} partitions in all) change faster than they are copied", pending->begin()->first, pending->size()));
     return {};
   }
 
-  static bool same_files(const storage::LogOutline& now, const storage::LogOutline& before) { return now.file_changes == before.file_changes && now.dir == before.dir; }
+  static bool same_files(const storage::LogOutline& now, const storage::LogOutline& before) {
+    return now.file_changes == before.file_changes && now.dir == before.dir;
+  }
 
   /// A file that is gone may have been removed by the broker: fine when the log has changed meanwhile, else `failure`.
   Status explain(SnapshotLogs which, const storage::LogOutline& outline, const Error& failure) {
@@ -178,7 +183,8 @@ class Copier {
       const auto from = outline.dir + "/" + file(storage::kLogSuffix);
       const auto name = to + "/" + file(storage::kLogSuffix);
       if (i == last) {
-        auto bytes = i + 1 == segments.size() && end == outline.log_end ? Result<std::uint64_t>(segments[i].bytes) : position_of(disk_, from, segments[i].bytes, end);
+        auto bytes =
+            i + 1 == segments.size() && end == outline.log_end ? Result<std::uint64_t>(segments[i].bytes) : position_of(disk_, from, segments[i].bytes, end);
         if (!bytes) return bytes.error();
         copied.last_base = segments[i].base;
         copied.last_bytes = *bytes;
@@ -221,7 +227,8 @@ class Copier {
         return {};
       }
       if (!path) return path.error();
-      const auto home = std::find_if(directories_.begin(), directories_.end(), [&](const auto& d) { return same_path(d.source) == same_path(storage::parent_path(*path)); });
+      const auto home =
+          std::find_if(directories_.begin(), directories_.end(), [&](const auto& d) { return same_path(d.source) == same_path(storage::parent_path(*path)); });
       if (home == directories_.end()) return refused("the broker's copy of its metadata, " + *path + ", is in none of the log directories");
       const auto copied = target_.copy_if_there(*path, home->name + "/" + kStoreFile);
       if (auto s = disk_.remove(*path); !s) return s;

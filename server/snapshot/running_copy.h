@@ -21,9 +21,9 @@ namespace moldau::server {
 /// A log that was copied.
 struct CopiedLog {
   storage::LogOutline outline;
-  std::string directory;        ///< name of the log directory in the target
-  Offset last_base{0};          ///< of its last segment
-  std::uint64_t last_bytes = 0; ///< and that one's size
+  std::string directory;         ///< name of the log directory in the target
+  Offset last_base{0};           ///< of its last segment
+  std::uint64_t last_bytes = 0;  ///< and that one's size
 };
 
 struct RunningCopy {

@@ -18,6 +18,7 @@ struct SettleOptions {
 };
 
 /// `root`: of the target. Errors also: a log that does not come out as it was copied, with its path: its broker's file is damaged.
-Status settle(storage::Disk& disk, const std::string& root, const std::vector<ManifestDirectory>& directories, const std::vector<CopiedLog>& logs, const SettleOptions& options);
+Status settle(storage::Disk& disk, const std::string& root, const std::vector<ManifestDirectory>& directories, const std::vector<CopiedLog>& logs,
+              const SettleOptions& options);
 
 }  // namespace moldau::server

@@ -42,7 +42,8 @@ Status check_directories(const SnapshotRequest& request, storage::Disk& disk) {
   for (const auto& dir : request.log_dirs) {
     const auto meta = disk.stat(dir + "/" + storage::kMetaPropertiesFile);
     if (!meta) return meta.error();
-    if (!*meta) return refused(dir + " holds no broker's data (it has no meta.properties): name the broker's configuration, or its log.dirs by --override log.dirs=...");
+    if (!*meta)
+      return refused(dir + " holds no broker's data (it has no meta.properties): name the broker's configuration, or its log.dirs by --override log.dirs=...");
     // A broker does not start with a directory of that kind among its partitions.
     if (is_inside(absolute(request.to), absolute(dir))) return refused(request.to + " lies in the log directory " + dir + ": name a directory outside of it");
   }
@@ -69,13 +70,15 @@ std::vector<ManifestDirectory> name_directories(const std::vector<std::string>& 
 
 Status fill_from_running(const SnapshotRequest& request, const SnapshotSeams& seams, SnapshotTarget& target, Manifest& manifest, SnapshotReport& report) {
   if (request.broker == nullptr)
-    return refused(fmt::format("{} is in use, and its broker has no HTTP port to be asked by: set http.listeners, name the port by --server, or stop the broker", request.log_dirs.front()));
+    return refused(
+        fmt::format("{} is in use, and its broker has no HTTP port to be asked by: set http.listeners, name the port by --server, or stop the broker",
+                    request.log_dirs.front()));
   auto copied = copy_running(seams.disk, target, manifest.directories, *request.broker);
   if (!copied) {
     if (copied.error().code != ErrorCode::broker_not_available) return copied.error();
-    return Error(copied.error().code, fmt::format("{} is in use, and no Moldau broker can be asked for its logs ({}): name its HTTP address by --server, or stop the broker",
-                                                  request.log_dirs.front(),
-                                                  copied.error().message));
+    return Error(copied.error().code,
+                 fmt::format("{} is in use, and no Moldau broker can be asked for its logs ({}): name its HTTP address by --server, or stop the broker",
+                             request.log_dirs.front(), copied.error().message));
   }
   for (const auto& log : copied->logs) manifest.partitions.push_back({log.outline.partition, log.outline.log_start, log.outline.high_watermark});
   report.notes.insert(report.notes.end(), copied->notes.begin(), copied->notes.end());
@@ -110,8 +113,8 @@ std::string size_text(std::uint64_t bytes) {
 }
 
 std::string totals_text(const SnapshotTotals& totals) {
-  return fmt::format("{} partitions, {} files linked ({}), {} copied ({})", totals.partitions,
-                     totals.linked_files, size_text(totals.linked_bytes), totals.copied_files, size_text(totals.copied_bytes));
+  return fmt::format("{} partitions, {} files linked ({}), {} copied ({})", totals.partitions, totals.linked_files, size_text(totals.linked_bytes),
+                     totals.copied_files, size_text(totals.copied_bytes));
 }
 
 /// The stop signal that has come, 0 without one. REQUIRES: they are blocked.
@@ -180,7 +183,8 @@ int report_failure(const Error& error, std::FILE* err) {
 void report_success(const SnapshotReport& report, const std::string& to, std::FILE* out, std::FILE* err) {
   for (const auto& note : report.notes) fmt::print(err, "moldau snapshot: {}\n", note);
   if (report.totals.not_linkable > 0)
-    fmt::print(err, "moldau snapshot: {} closed segments could not be linked (another file system, or one without hard links) and were copied\n", report.totals.not_linkable);
+    fmt::print(err, "moldau snapshot: {} closed segments could not be linked (another file system, or one without hard links) and were copied\n",
+               report.totals.not_linkable);
   if (!report.clean) fmt::print(err, "moldau snapshot: the broker had not been stopped cleanly: who starts on the snapshot recovers its logs\n");
   std::vector<std::string> dirs;
   for (const auto& d : report.directories) dirs.push_back(to + "/" + d.name);

@@ -16,8 +16,8 @@ namespace moldau::server {
 struct SnapshotRequest {
   std::vector<std::string> log_dirs;
   std::string to;
-  bool copy = false;       ///< Links nothing.
-  bool checksums = false;  ///< Of linked files too.
+  bool copy = false;                 ///< Links nothing.
+  bool checksums = false;            ///< Of linked files too.
   std::int64_t producer_id_expiration_ms = 86'400'000;
   SnapshotBroker* broker = nullptr;  ///< For a directory that is in use; null: there is no way to ask it.
   SnapshotProgress progress;

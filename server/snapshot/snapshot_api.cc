@@ -24,8 +24,10 @@ bool is_internal(const std::string& topic) { return topic == "__consumer_offsets
 HttpReply snapshot_outlines(const storage::LogManager& logs, SnapshotLogs which) {
   // What is not loaded has no outline, and would be missing.
   for (const auto& dir : logs.load_progress().dirs) {
-    if (dir.remaining_logs > 0) return {503, kText, fmt::format("{} logs of {} are still being recovered: try again when they are (see /readyz)\n", dir.remaining_logs, dir.path)};
-    if (dir.failed_logs > 0) return {503, kText, fmt::format("{} logs of {} could not be loaded, and would be missing: the broker's log says why\n", dir.failed_logs, dir.path)};
+    if (dir.remaining_logs > 0)
+      return {503, kText, fmt::format("{} logs of {} are still being recovered: try again when they are (see /readyz)\n", dir.remaining_logs, dir.path)};
+    if (dir.failed_logs > 0)
+      return {503, kText, fmt::format("{} logs of {} could not be loaded, and would be missing: the broker's log says why\n", dir.failed_logs, dir.path)};
   }
   BrokerOutline outline;
   for (const auto& dir : logs.dirs()) (dir.online ? outline.log_dirs : outline.offline).push_back(dir.path);

@@ -10,14 +10,14 @@ namespace po = boost::program_options;
 
 po::options_description options() {
   po::options_description all("Options");
-  all.add_options()                                                                                                          //
-      ("to", po::value<std::string>()->value_name("DIR"), "where the snapshot goes: a directory that does not exist yet")    //
-      ("config,c", po::value<std::string>()->value_name("FILE"), "the broker's configuration, for its log.dirs and http.listeners")  //
-      ("override", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"), "set one key; may be repeated, wins over all else")  //
-      ("server", po::value<std::string>()->value_name("HOST:PORT"), "the running broker's HTTP address, when it is not that of http.listeners")  //
-      ("copy", "copy all files, link none: for a snapshot that shares nothing with the broker's disk")                       //
-      ("checksums", "read the linked files too, to note their checksums")                                                    //
-      ("quiet,q", "no progress")                                                                                             //
+  all.add_options()                                                                                                                                           //
+      ("to", po::value<std::string>()->value_name("DIR"), "where the snapshot goes: a directory that does not exist yet")                                     //
+      ("config,c", po::value<std::string>()->value_name("FILE"), "the broker's configuration, for its log.dirs and http.listeners")                           //
+      ("override", po::value<std::vector<std::string>>()->composing()->value_name("KEY=VALUE"), "set one key; may be repeated, wins over all else")           //
+      ("server", po::value<std::string>()->value_name("HOST:PORT"), "the running broker's HTTP address, when it is not that of http.listeners")               //
+      ("copy", "copy all files, link none: for a snapshot that shares nothing with the broker's disk")                                                        //
+      ("checksums", "read the linked files too, to note their checksums")                                                                                     //
+      ("quiet,q", "no progress")                                                                                                                              //
       ("verify", po::value<std::string>()->value_name("DIR"), "check a snapshot instead of making one: every file of the manifest, every batch of the logs")  //
       ("help,h", "print this");
   return all;
@@ -61,14 +61,15 @@ std::variant<SnapshotOptions, std::string> parse_snapshot_options(const std::vec
 
 std::string snapshot_help() {
   std::ostringstream text;
-  text << "moldau snapshot - a consistent copy of a broker's log directories, with offsets and metadata\n\n"
-          "  moldau snapshot [FILE] --to DIR [--override KEY=VALUE]...\n"
-          "  moldau snapshot --verify DIR\n\n"
-          "The broker may run (Moldau; it is asked over its HTTP port) or not (Moldau or Apache Kafka; FILE is its configuration). Closed segments are hard links\n"
-          "where DIR is on the same file system, and take no room of their own; all else is copied. A running broker's logs end at their high watermarks.\n"
-          "DIR gets a directory for each of log.dirs: dir0, dir1, ... To restore, start a broker on them (moldau serve --override log.dirs=DIR/dir0,...),\n"
-          "or on a copy of them, to keep the snapshot.\n\n"
-       << options();
+  text
+      << "moldau snapshot - a consistent copy of a broker's log directories, with offsets and metadata\n\n"
+         "  moldau snapshot [FILE] --to DIR [--override KEY=VALUE]...\n"
+         "  moldau snapshot --verify DIR\n\n"
+         "The broker may run (Moldau; it is asked over its HTTP port) or not (Moldau or Apache Kafka; FILE is its configuration). Closed segments are hard links\n"
+         "where DIR is on the same file system, and take no room of their own; all else is copied. A running broker's logs end at their high watermarks.\n"
+         "DIR gets a directory for each of log.dirs: dir0, dir1, ... To restore, start a broker on them (moldau serve --override log.dirs=DIR/dir0,...),\n"
+         "or on a copy of them, to keep the snapshot.\n\n"
+      << options();
   return text.str();
 }
 

@@ -11,13 +11,13 @@
 namespace moldau::server {
 
 struct SnapshotOptions {
-  config::LoadRequest load;             ///< Whose log directories.
-  std::string to;                       ///< Where the snapshot goes.
-  std::optional<std::string> verify;    ///< A snapshot to check instead.
-  std::optional<std::string> server;    ///< HTTP address of the running broker, host:port.
-  bool copy = false;                    ///< No hard links.
-  bool checksums = false;               ///< Of linked files too.
-  bool quiet = false;                   ///< No progress.
+  config::LoadRequest load;           ///< Whose log directories.
+  std::string to;                     ///< Where the snapshot goes.
+  std::optional<std::string> verify;  ///< A snapshot to check instead.
+  std::optional<std::string> server;  ///< HTTP address of the running broker, host:port.
+  bool copy = false;                  ///< No hard links.
+  bool checksums = false;             ///< Of linked files too.
+  bool quiet = false;                 ///< No progress.
   bool help = false;
 };
 

@@ -40,7 +40,8 @@ Status clear_partial(storage::Disk& disk, const std::string& partial, std::vecto
 
 }  // namespace
 
-Result<std::unique_ptr<SnapshotTarget>> SnapshotTarget::begin(storage::Disk& disk, const std::string& path, SnapshotProgress progress, std::vector<std::string>& notes) {
+Result<std::unique_ptr<SnapshotTarget>> SnapshotTarget::begin(storage::Disk& disk, const std::string& path, SnapshotProgress progress,
+                                                              std::vector<std::string>& notes) {
   const auto there = disk.stat(path);
   if (!there) return there.error();
   if (*there) {

@@ -33,7 +33,8 @@ using SnapshotProgress = std::function<Status(const SnapshotTotals&)>;
 class SnapshotTarget {
  public:
   /// Refuses a `path` at which something is, and a `.partial` that another process writes to. `notes` get what was cleared away.
-  static Result<std::unique_ptr<SnapshotTarget>> begin(storage::Disk& disk, const std::string& path, SnapshotProgress progress, std::vector<std::string>& notes);
+  static Result<std::unique_ptr<SnapshotTarget>> begin(storage::Disk& disk, const std::string& path, SnapshotProgress progress,
+                                                       std::vector<std::string>& notes);
   ~SnapshotTarget();
   SnapshotTarget(const SnapshotTarget&) = delete;
   SnapshotTarget& operator=(const SnapshotTarget&) = delete;

@@ -94,7 +94,7 @@ class DirectoryCopy {
   using Names = std::map<std::string, Offset, std::less<>>;
   /// The .log files with one behind them that has data, all below the recovery point.
   Result<Names> linkable_segments(const std::string& dir, const std::vector<storage::DirEntry>& entries, const TopicPartition& tp) {
-    Names all;  // by name is by offset
+    Names all;                                            // by name is by offset
     for (const auto& entry : entries) {
       if (entry.name.ends_with(".swap")) return Names{};  // a start puts it in the place of segments: which ones, is not worth knowing here
       const auto base = segment_base(entry.name);

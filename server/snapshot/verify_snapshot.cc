@@ -38,7 +38,8 @@ std::string fault_of(storage::Disk& disk, const std::string& path, const Manifes
 }
 
 /// Files below `dir` that the manifest does not name.
-Status find_strangers(storage::Disk& disk, const std::string& root, const std::string& dir, const std::set<std::string_view>& known, std::vector<std::string>& found) {
+Status find_strangers(storage::Disk& disk, const std::string& root, const std::string& dir, const std::set<std::string_view>& known,
+                      std::vector<std::string>& found) {
   const auto entries = disk.list(dir.empty() ? root : root + "/" + dir);
   if (!entries) return entries.error();
   for (const auto& entry : *entries) {

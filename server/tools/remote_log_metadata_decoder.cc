@@ -122,7 +122,8 @@ Shown show_update(Reader& r) {
   const auto* state = name_of(kSegmentStates, r.integer<std::int8_t>());
   r.skip_tags();
   if (state == nullptr) return "!state can not be null";
-  return fmt::format("RemoteLogSegmentMetadataUpdate{{remoteLogSegmentId={}, customMetadata={}, state={}, eventTimestampMs={}, brokerId={}}}", id, show(custom), state, event_timestamp, broker);
+  return fmt::format("RemoteLogSegmentMetadataUpdate{{remoteLogSegmentId={}, customMetadata={}, state={}, eventTimestampMs={}, brokerId={}}}", id, show(custom),
+                     state, event_timestamp, broker);
 }
 
 Shown show_deletion(Reader& r) {
@@ -132,7 +133,8 @@ Shown show_deletion(Reader& r) {
   const auto* state = name_of(kDeletionStates, r.integer<std::int8_t>());
   r.skip_tags();
   if (state == nullptr) return "!null";
-  return fmt::format("RemotePartitionDeleteMetadata{{topicPartition={}, state={}, eventTimestampMs={}, brokerId={}}}", partition, state, event_timestamp, broker);
+  return fmt::format("RemotePartitionDeleteMetadata{{topicPartition={}, state={}, eventTimestampMs={}, brokerId={}}}", partition, state, event_timestamp,
+                     broker);
 }
 
 Shown show_snapshot(Reader& r) {
@@ -167,7 +169,8 @@ Shown show_value(Bytes value) {
   if (auto wrong = read_number(r, "type", kind); !wrong.empty()) return "!" + wrong;
   if (auto wrong = read_number(r, "version", version); !wrong.empty()) return "!" + wrong;
   constexpr std::array kKinds = {&show_segment, &show_update, &show_deletion, &show_snapshot};
-  if (kind < 0 || static_cast<std::size_t>(kind) >= kKinds.size()) return fmt::format("!org.apache.kafka.common.errors.UnsupportedVersionException: Unknown metadata id {}", kind);
+  if (kind < 0 || static_cast<std::size_t>(kind) >= kKinds.size())
+    return fmt::format("!org.apache.kafka.common.errors.UnsupportedVersionException: Unknown metadata id {}", kind);
   if (version > 0) r.fail("a version that is not known");
   auto shown = kKinds[static_cast<std::size_t>(kind)](r);
   if (!r.ok()) return fmt::format("!Failed to deserialize record with type {}", kind);
@@ -178,8 +181,10 @@ Shown show_value(Bytes value) {
 class RemoteLogMetadataDecoder final : public RecordDecoder {
  public:
   Result<DecodedRecord> decode(const protocol::RecordView& record) const override {
-    auto shown = record.value ? show_value(*record.value)
-                              : "!Cannot invoke \"java.nio.ByteBuffer.remaining()\" because the return value of \"org.apache.kafka.common.record.Record.value()\" is null";
+    auto shown =
+        record.value
+            ? show_value(*record.value)
+            : "!Cannot invoke \"java.nio.ByteBuffer.remaining()\" because the return value of \"org.apache.kafka.common.record.Record.value()\" is null";
     if (shown.starts_with("!")) shown = fmt::format("Error at offset {}, skipping. {}", record.offset.value(), shown.substr(1));
     return DecodedRecord{std::nullopt, std::move(shown)};
   }
