@@ -233,6 +233,8 @@ def there_and_back(run, clean, epochs):
     live.reaches(load.ends())
     end(pair.apache, True)
     pair.check_files()
+    again = pair.takeover('--dry-run')
+    run.check(f'topic orders: known, id {served["topics"]["orders"][0]}, 2 partitions, leader epoch {0 if epochs else 3}, configuration as it is' in again, f'there again: {again}')
 
 
 @suite.scenario(seconds=480, only='moldau')
@@ -315,7 +317,7 @@ def swaps(run, count):
     pair.check_files()
 
 
-@suite.scenario(seconds=480, only='moldau')
+@suite.scenario(seconds=480, only='moldau', long=True)
 def swaps_3(run):
     swaps(run, 3)
 
