@@ -231,6 +231,7 @@ def sigterm_in_recovery(run):
         sizes = {f.name: f.stat().st_size for f in part.glob('*.log')}
         run.same(sizes, {name: len(data) for name, data in segments.items()}, f'segments of {part.name}')
     load.verify(whole=True)
+    process.wait_until(lambda: 'recovering' not in broker.readyz(), 60, 'the recovery ends', every=0.1)
     run.same(broker.stop(60), 0, 'exit code of the stop')
     run.check((broker.log_dir / '.kafka_cleanshutdown').exists(), 'no clean-shutdown marker')
 
