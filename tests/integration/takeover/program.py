@@ -139,7 +139,7 @@ def state():
     admin = AdminClient(COMMON)
     out = {'topics': {}, 'records': {}}
     for name, topic in described(admin, list(TOPICS)).items():
-        out['topics'][name] = [str(topic.topic_id), len(topic.partitions)]
+        out['topics'][name] = [str(topic.topic_id).translate(str.maketrans('+/', '-_')), len(topic.partitions)]  # as Kafka writes it
     for name, partitions in TOPICS.items():
         out['records'][name] = records(name, partitions)
     out['records']['table'] = {key: [offset, timestamp, value] for offset, timestamp, key, value in out['records']['table'][0]}
