@@ -44,6 +44,11 @@ struct Machine {
     REQUIRE(pending->value);
     return pending->value->front();
   }
+  /// Begins to move foo-0, and stops when a part of its log is copied.
+  void move_half_way(const std::string& to) {
+    (void)start_alter(kFoo, to);
+    REQUIRE(step_until([&] { return future() && future()->log_end_offset() > Offset(8); }));
+  }
   std::shared_ptr<Pending<std::vector<ErrorCode>>> start_alter(TopicPartition tp, std::string dir) {
     auto pending = std::make_shared<Pending<std::vector<ErrorCode>>>();
     boost::asio::co_spawn(broker->io(), altered(std::move(tp), std::move(dir)), [pending](std::exception_ptr e, std::vector<ErrorCode> value) {
@@ -74,6 +79,8 @@ struct Machine {
     }
   }
   std::shared_ptr<storage::Log> log() { return broker->replicas().partition(kFoo)->log(); }
+  /// Where foo-0 does not lie: the target of its moves.
+  std::string other_dir() { return log()->parent_dir() == "/b" ? "/c" : "/b"; }
   std::shared_ptr<storage::Log> future() { return broker->logs().future(kFoo); }
   /// Kinds of the directories of foo-0 there, marked for deletion or not.
   std::vector<PartitionDirKind> kinds_in(const std::string& dir) {
@@ -156,7 +163,7 @@ TEST_CASE("AlterReplicaLogDirs: a partition moves while it is written", "[replic
   m.fill(60);
   const auto old = m.log();
   const auto from = old->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
+  const std::string to = m.other_dir();
   auto pending = m.start_alter(kFoo, to);
   REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
   REQUIRE(pending->value);
@@ -241,9 +248,8 @@ TEST_CASE("AlterReplicaLogDirs: the topic is deleted during the move", "[replica
   m.lead();
   m.fill(60);
   const auto from = m.log()->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  const std::string to = m.other_dir();
+  m.move_half_way(to);
   CHECK(m.broker->stop("foo", 0, 1, true) == ErrorCode::none);
   m.broker->poll();
   CHECK(m.broker->logs().get(kFoo) == nullptr);
@@ -258,11 +264,10 @@ TEST_CASE("AlterReplicaLogDirs: the directory that a partition moves to fails al
   m.lead();
   m.fill(60);
   const auto from = m.log()->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
+  const std::string to = m.other_dir();
   std::vector<std::string> failed;
   m.broker->replicas().set_dir_failure_listener([&](const std::string& dir) { failed.push_back(dir); });
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  m.move_half_way(to);
   m.disk.inject(SimDisk::Operation::write, to + "/");
   m.broker->poll();
   CHECK(failed == std::vector<std::string>{to});
@@ -292,9 +297,8 @@ TEST_CASE("AlterReplicaLogDirs: the directory that a partition lies in fails", "
   m.lead();
   m.fill(60);
   const auto from = m.log()->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  const std::string to = m.other_dir();
+  m.move_half_way(to);
   m.disk.inject(SimDisk::Operation::write, from + "/", 0, 1000);
   const auto refused = m.broker->append(kFoo, {"x"});
   CHECK(refused.error == ErrorCode::kafka_storage_error);
@@ -314,9 +318,8 @@ TEST_CASE("AlterReplicaLogDirs: records that are deleted during the move stay so
   Machine m;
   m.lead();
   m.fill(60);
-  const std::string to = m.log()->parent_dir() == "/b" ? "/c" : "/b";
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  const std::string to = m.other_dir();
+  m.move_half_way(to);
   const int below = GENERATE(2, 30, 60);
   REQUIRE(m.broker->replicas().partition(kFoo)->delete_records(Offset(below)).has_value());
   m.broker->poll();
@@ -331,7 +334,7 @@ TEST_CASE("AlterReplicaLogDirs: a log whose beginning is gone", "[replication]")
   m.lead();
   m.fill(40);
   REQUIRE(m.broker->replicas().partition(kFoo)->delete_records(Offset(33)).has_value());
-  const std::string to = m.log()->parent_dir() == "/b" ? "/c" : "/b";
+  const std::string to = m.other_dir();
   CHECK(m.alter(kFoo, to) == ErrorCode::none);
   CHECK(m.log()->parent_dir() == to);
   CHECK(m.log()->log_start_offset() == Offset(33));
@@ -343,9 +346,8 @@ TEST_CASE("AlterReplicaLogDirs: a move that a stop interrupts goes on after the 
   m.lead();
   m.fill(60);
   const auto from = m.log()->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  const std::string to = m.other_dir();
+  m.move_half_way(to);
   const auto copied = m.future()->log_end_offset();
   m.boot();
   REQUIRE(m.future());
@@ -370,7 +372,7 @@ TEST_CASE("AlterReplicaLogDirs: a power loss at any write of a move loses nothin
     Machine m(config);
     m.lead();
     m.fill(12);
-    const std::string to = m.log()->parent_dir() == "/b" ? "/c" : "/b";
+    const std::string to = m.other_dir();
     first = m.disk.mutations();
     REQUIRE(m.alter(kFoo, to) == ErrorCode::none);
     REQUIRE(m.log()->parent_dir() == to);
@@ -384,7 +386,7 @@ TEST_CASE("AlterReplicaLogDirs: a power loss at any write of a move loses nothin
     m.lead();
     m.fill(12);
     const auto from = m.log()->parent_dir();
-    const std::string to = from == "/b" ? "/c" : "/b";
+    const std::string to = m.other_dir();
     m.disk.stop_at(at);
     (void)m.start_alter(kFoo, to);
     m.broker->poll();
@@ -435,9 +437,8 @@ TEST_CASE("AlterReplicaLogDirs: compaction leaves the partition alone until the 
   m.lead();
   m.fill(60);
   const auto from = m.log()->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  const std::string to = m.other_dir();
+  m.move_half_way(to);
   CHECK(counts["paused foo-0"] == 1);
   SECTION("to its end") {
     m.broker->poll();
@@ -465,7 +466,7 @@ TEST_CASE("FutureCopy: a log that was truncated and written anew behind its back
   Machine m;
   m.lead();
   m.fill(60);
-  const std::string to = m.log()->parent_dir() == "/b" ? "/c" : "/b";
+  const std::string to = m.other_dir();
   (void)m.start_alter(kFoo, to);
   REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(20); }));
   // As a follower's log is: cut back to 10, and beyond where it was by a later leader's records.
@@ -491,9 +492,8 @@ TEST_CASE("LogManager: a future log whose partition has lost its log takes its p
   m.lead();
   m.fill(60);
   const auto from = m.log()->parent_dir();
-  const std::string to = from == "/b" ? "/c" : "/b";
-  (void)m.start_alter(kFoo, to);
-  REQUIRE(m.step_until([&] { return m.future() && m.future()->log_end_offset() > Offset(8); }));
+  const std::string to = m.other_dir();
+  m.move_half_way(to);
   const auto copied = m.future()->log_end_offset();
   m.broker.reset();
   REQUIRE(storage::remove_tree(m.disk, from + "/foo-0").has_value());
@@ -508,7 +508,7 @@ TEST_CASE("LogManager: a future log whose partition has lost its log takes its p
 TEST_CASE("LogManager: two directories of one partition without a mark are for the operator", "[replication]") {
   Machine m;
   m.lead();
-  const std::string other = m.log()->parent_dir() == "/b" ? "/c" : "/b";
+  const std::string other = m.other_dir();
   m.broker.reset();
   REQUIRE(m.disk.make_directory(other + "/foo-0", false).has_value());
   CHECK_THROWS_WITH(m.boot(), Catch::Contains("Duplicate log directories found"));
